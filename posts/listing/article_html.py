@@ -5,6 +5,7 @@ If a stored text would render differently now, the background renders it again (
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -23,7 +24,12 @@ CACHE_SECONDS = 3600
 
 def hosts_key() -> str:
     """Return sixteen hex digits for the pictures that pages may load, which a rendered page depends on."""
-    return hashlib.sha256(picture_rules().encode()).hexdigest()[:16]
+    return _digest(picture_rules())
+
+
+@lru_cache(maxsize=8)
+def _digest(rules: str) -> str:
+    return hashlib.sha256(rules.encode()).hexdigest()[:16]
 
 
 def rendering_key() -> dict[str, Any]:

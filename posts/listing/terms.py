@@ -1,12 +1,14 @@
 """The terms under which a post is listed."""
 
+from functools import lru_cache
+
 from posts.listing.term_slugs import TermKey
 from posts.models import Term
 from posts.records.schema import RecordDict
 
 _LISTS = {"stack": Term.Kind.STACK, "tools": Term.Kind.TOOL, "tags": Term.Kind.TAG, "authors": Term.Kind.AUTHOR}
-
-
+# The longest name whose key is remembered: a page has seventy names, most of them those of other pages.
+MAX_KNOWN = 60
 _WORDS = {
     "topic": Term.Kind.TOPIC,
     "language": Term.Kind.LANGUAGE,
@@ -17,7 +19,15 @@ _WORDS = {
 
 def term_key(kind: str, name: str) -> TermKey:
     """Return (kind, key) of a name in a record; spellings with one key are one term."""
-    return str(kind), " ".join(name.split())[:300].casefold()[:300]
+    # A value of Term.Kind is text itself, but takes a call of Python to say so.
+    return str.__str__(kind), _known_key(name) if len(name) <= MAX_KNOWN else _key(name)
+
+
+def _key(name: str) -> str:
+    return " ".join(name.split())[:300].casefold()[:300]
+
+
+_known_key = lru_cache(maxsize=4096)(_key)
 
 
 def field_kind(field: str) -> Term.Kind:

@@ -6,6 +6,7 @@ What a template may call is here; everything else that a page shows is in the co
 from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
+from types import CodeType
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from posts.public.json_ld import site_picture
 from posts.rendering import icons
 from posts.rendering.control_characters import html_text
 from posts.rendering.dates import day, in_site_zone
+from posts.rendering.escaping import escaped
 from posts.rendering.figures import picture_of_list
 from posts.rendering.languages import code_language_name, language_name
 from posts.reverse import address
@@ -35,6 +37,13 @@ class _Compiled(Template):
     It skips a comparison at each import, of which a page has ten: Jinja2 renders an import again if the importing
     template has globals of its own, and none here has.
     """
+
+    @classmethod
+    def from_code(cls, environment: Environment, code: CodeType, *args: Any, **options: Any) -> Template:
+        made = super().from_code(environment, code, *args, **options)
+        # What a template writes is joined to one text at the end: its pieces need no wrapper of their own.
+        made.root_render_func.__globals__["escape"] = escaped
+        return made
 
     def render(self, *args: Any, **kwargs: Any) -> str:
         return html_text(super().render(*args, **kwargs))

@@ -23,7 +23,7 @@ from posts.public.disclosure import Disclosure
 from posts.public.languages import language_tag, locale_of
 from posts.records.schema import RecordDict
 from posts.rendering.dates import in_site_zone
-from posts.rendering.images import is_loaded_picture, loaded_pictures, picture_addresses
+from posts.rendering.images import loaded_picture
 from posts.rendering.placeholders import HEIGHT, WIDTH
 from posts.reverse import address
 
@@ -43,6 +43,9 @@ _CC = re.compile(r"CC[ -](BY(?:-NC)?(?:-SA|-ND)?)[ -](\d\.\d)", re.IGNORECASE)
 _CC_ZERO = re.compile(r"CC[ -]?0(?:[ -]1\.0)?", re.IGNORECASE)
 # In a script element "</script" ends it and "<!--" changes how it is parsed; the two separators end a script line.
 _ESCAPES = [(sign, f"\\u{ord(sign):04x}") for sign in "<>&\u2028\u2029"]
+
+# A page's data never repeats itself inside itself, so the encoder need not look for that.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(frozen=True)
@@ -92,18 +95,30 @@ def article_head(
     address_of: returns the path of the list of (field of the record, name), "" if it has none.
     """
     is_live = revision.pk == post.live_revision_id
-    data = structured_data(
-        post, revision, record, disclosure=disclosure, address_of=address_of, is_indexable=is_indexable
-    )
+    description, keywords, images = description_of(record), keywords_of(record), _shown_images(record)
+    json_ld = ""
+    if not is_preview:
+        data = structured_data(
+            post,
+            revision,
+            record,
+            description=description,
+            keywords=keywords,
+            images=images,
+            disclosure=disclosure,
+            address_of=address_of,
+            is_indexable=is_indexable,
+        )
+        json_ld = json_ld_script(data)
     return PageHead(
         title=record["title"],
-        description=description_of(record),
+        description=description,
         url=settings.SITE_URL + post.get_absolute_url(),
-        picture=_shared_picture(post, record),
+        picture=_shared_picture(post, record, images),
         published_at=publication_moment(record, post.released_at) if is_live else None,
         changed_at=post.last_published_at if is_live else None,
-        tags=keywords_of(record),
-        json_ld="" if is_preview else json_ld_script(data),
+        tags=keywords,
+        json_ld=json_ld,
         locale=locale_of(language_of(record) or LANGUAGE),
     )
 
@@ -115,17 +130,16 @@ def language_of(record: RecordDict) -> str:
 
 def _shown_images(record: RecordDict) -> list[dict[str, Any]]:
     """Return the images of a record that its page loads, each address once."""
-    urls = {url for url in picture_addresses(record) if is_loaded_picture(url, settings.IMAGE_HOSTS)}
     images: dict[str, dict[str, Any]] = {}
+    hosts = settings.IMAGE_HOSTS
     for image in record.get("image_sources", ()):
-        if image["url"] in urls:
-            (url,) = loaded_pictures([image["url"]])
+        if len(images) < MAX_PICTURES and (url := loaded_picture(image["url"], hosts)):
             images.setdefault(url, image | {"url": url})
-    return list(images.values())[:MAX_PICTURES]
+    return list(images.values())
 
 
-def _shared_picture(post: Post, record: RecordDict) -> SharedPicture:
-    for image in _shown_images(record):
+def _shared_picture(post: Post, record: RecordDict, images: list[dict[str, Any]]) -> SharedPicture:
+    for image in images:
         if not _NOT_SHARED.search(image["url"]):
             alt = image.get("alt") or image.get("caption") or record["title"]
             is_sized = "width" in image and "height" in image
@@ -186,9 +200,9 @@ def _image(url: str, *, width: int = 0, height: int = 0, **more: str) -> Node:
     return _filled({"@type": "ImageObject", "url": url, "contentUrl": url, **sizes, **more})
 
 
-def _images_of(post: Post, record: RecordDict) -> list[Node]:
+def _images_of(post: Post, images: list[dict[str, Any]]) -> list[Node]:
     """Return the nodes of an article's pictures, with credit and licence; its placeholder image if it has none."""
-    if images := _shown_images(record):
+    if images:
         return [_image_of_record(image) for image in images]
     return [_image(card_address(post), width=WIDTH, height=HEIGHT, creditText=settings.SITE_NAME)]
 
@@ -261,11 +275,17 @@ def structured_data(
     revision: Revision,
     record: RecordDict,
     *,
+    description: str,
+    keywords: list[str],
+    images: list[dict[str, Any]],
     disclosure: Disclosure,
     address_of: Callable[[str, str], str],
     is_indexable: bool,
 ) -> Node:
-    """Return the WebPage around a TechArticle, with its breadcrumb, as a JSON-LD document."""
+    """Return the WebPage around a TechArticle, with its breadcrumb, as a JSON-LD document.
+
+    description, keywords, images: description_of(), keywords_of() and the pictures of `record`.
+    """
     path = post.get_absolute_url()
     url = settings.SITE_URL + path
     about_both = {"inLanguage": language_of(record)}
@@ -288,13 +308,13 @@ def structured_data(
         "@id": f"{url}#article",
         "mainEntityOfPage": {"@id": url},
         "headline": record["title"],
-        "description": description_of(record),
+        "description": description,
         "creditText": disclosure.sentence,
         "digitalSourceType": disclosure.source_type,
         "author": _authors(disclosure, address_of),
         "publisher": organization(),
-        "image": _images_of(post, record),
-        "keywords": keywords_of(record),
+        "image": _images_of(post, images),
+        "keywords": keywords,
         "about": [{"@type": "Thing", "name": entity["name"]} for entity in record.get("entities", ())[:MAX_KEYWORDS]],
         "proficiencyLevel": _LEVELS.get(record.get("difficulty", "").strip().casefold(), ""),
         "timeRequired": f"PT{record['reading_time']}M" if record.get("reading_time") else "",
@@ -329,9 +349,10 @@ def _authors(disclosure: Disclosure, address_of: Callable[[str, str], str]) -> l
 
 def json_ld_script(data: Node) -> SafeString:
     """Return `data` as a script element that no browser runs. All JSON in pages comes from here."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    text = _encode(data)
     for sign, escape in _ESCAPES:
-        text = text.replace(sign, escape)
+        if sign in text:
+            text = text.replace(sign, escape)
     return SafeString(f'<script type="application/ld+json">{text}</script>')
 
 

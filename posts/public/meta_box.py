@@ -5,10 +5,11 @@ from collections.abc import Callable
 from functools import lru_cache, partial, wraps
 from typing import Any, NamedTuple
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from posts.public.term_links import AddressOf
 from posts.records.schema import FIELDS, RecordDict
+from posts.rendering.escaping import escaped
 from posts.rendering.icons import level_squares, score_bar
 from posts.templatetags.posts import grouped
 
@@ -16,6 +17,7 @@ FOLD_OVER = 20
 DIGEST_LENGTH = 90
 # The longest text whose HTML is cached. Longer ones rarely repeat, and a record may have one of a megabyte.
 MAX_KNOWN = 60
+_EMPTY: tuple[Any, ...] = ("", [], {})
 _WORDS = {"ai": "AI", "url": "URL", "id": "ID"}
 # A field is in the band that names it; bands only separate neighbours.
 BANDS = (
@@ -76,11 +78,11 @@ class MetaRow(NamedTuple):
 
     @property
     def size(self) -> int:
-        return sum(1 for item in self.value if not _is_empty(item))
+        return sum(1 for item in self.value if item not in _EMPTY)
 
     @property
     def html(self) -> Markup:
-        return Markup(_html(self.value, self.address_of))  # noqa: S704 (every leaf goes through escape)
+        return Markup(_html(self.value, self.address_of))  # noqa: S704 (every leaf goes through escaped)
 
     @property
     def open_html(self) -> Markup:
@@ -98,20 +100,20 @@ class MetaRow(NamedTuple):
             case "difficulty":
                 inside = f"{self.html} {level_squares(self.text)}"
             case "reading_time":
-                inside = f"{escape(self.text)} <small>min</small>"
+                inside = f"{escaped(self.text)} <small>min</small>"
             case "view_count":
-                inside = str(escape(grouped(self.text)))
+                inside = escaped(grouped(self.text))
             case _:
                 inside = str(self.html)
         return Markup(  # noqa: S704 (as above; a key is one of FIELDS)
-            f'<div class="meta-row meta-row--{self.key}"><dt>{escape(self.label)}</dt>'
+            f'<div class="meta-row meta-row--{self.key}"><dt>{escaped(self.label)}</dt>'
             f'<dd dir="auto">{inside}</dd></div>'
         )
 
     @property
     def _parts(self) -> "list[MetaRow]":
         """The fields of an object as MetaRows of their own."""
-        return [MetaRow(key, label_of(key), value) for key, value in self.value.items() if not _is_empty(value)]
+        return [MetaRow(key, label_of(key), value) for key, value in self.value.items() if value not in _EMPTY]
 
 
 class MetaBand(NamedTuple):
@@ -123,15 +125,16 @@ class MetaBand(NamedTuple):
 
 
 def _score(part: MetaRow) -> str:
-    value = str(part.html)
-    if not part.is_nested:
-        value = f'<span class="scores__value">{escape(part.text)}</span> {score_bar(part.text)}'
-    return f'<li><span class="scores__label">{escape(part.label)}</span> {value}</li>'
+    if part.is_nested:
+        value = str(part.html)
+    else:
+        value = f'<span class="scores__value">{escaped(part.text)}</span> {score_bar(part.text)}'
+    return f'<li><span class="scores__label">{escaped(part.label)}</span> {value}</li>'
 
 
 def _flag(part: MetaRow) -> str:
     is_yes = " flags__item--yes" if part.text.startswith("yes") else ""
-    return f'<li class="flags__item{is_yes}"><span class="flags__label">{escape(part.label)}</span> {part.html}</li>'
+    return f'<li class="flags__item{is_yes}"><span class="flags__label">{escaped(part.label)}</span> {part.html}</li>'
 
 
 @_remembered(1024)
@@ -145,23 +148,23 @@ def _html(value: Any, address_of: Callable[[str], str] | None = None, *, folds: 
     """Return any JSON value as HTML: nested lists, every leaf as escaped text, without empty values.
 
     A page has two hundred of these, most of them cached, so they have no template. Everything from the record goes
-    through escape(). address_of: as for MetaRow; of an object only the name has a list. folds: whether more than
+    through escaped(). address_of: as for MetaRow; of an object only the name has a list. folds: whether more than
     FOLD_OVER items start closed.
     """
     if isinstance(value, list):
-        items = [f"<li>{_html(item, address_of)}</li>" for item in value if not _is_empty(item)]
+        items = [f"<li>{_html(item, address_of)}</li>" for item in value if item not in _EMPTY]
         html = f'<ul class="meta-list">{"".join(items)}</ul>'
     elif isinstance(value, dict):
         items = [
             f"{_pair_label(key)}<div>{_html(item, address_of if key == 'name' else None)}</div></li>"
             for key, item in value.items()
-            if not _is_empty(item)
+            if item not in _EMPTY
         ]
         html = f'<ul class="meta-pairs">{"".join(items)}</ul>'
     else:
-        text = _text(value)
+        text = value if type(value) is str else _text(value)
         if address := address_of(text) if address_of else "":
-            return f'<a class="meta-text" href="{escape(address)}" dir="auto">{escape(text)}</a>'
+            return f'<a class="meta-text" href="{escaped(address)}" dir="auto">{escaped(text)}</a>'
         return _leaf(text)
     if folds and len(items) > FOLD_OVER:
         return f'<details class="more"><summary>{len(items)} items</summary>{html}</details>'
@@ -171,22 +174,18 @@ def _html(value: Any, address_of: Callable[[str], str] | None = None, *, folds: 
 @_remembered(4096)
 def _leaf(text: str) -> str:
     kind = " meta-text--address" if text.startswith(("https://", "http://")) else ""
-    return f'<span class="meta-text{kind}" dir="auto">{escape(text)}</span>'
+    return f'<span class="meta-text{kind}" dir="auto">{escaped(text)}</span>'
 
 
 @_remembered(1024)
 def _pair_label(key: str) -> str:
-    return f'<li class="meta-pair"><span class="meta-pair__label">{escape(label_of(key))}</span> '
+    return f'<li class="meta-pair"><span class="meta-pair__label">{escaped(label_of(key))}</span> '
 
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return "null" if value is None else str(value)
-
-
-def _is_empty(value: Any) -> bool:
-    return bool(value == "" or value == [] or value == {})
 
 
 def _flags(flags: dict[str, Any]) -> dict[str, Any]:
@@ -202,7 +201,7 @@ def _digest(key: str, value: Any) -> str:
     if key == "entities":
         return ", ".join(dict.fromkeys(entity.get("type") or entity["name"] for entity in value))
     if isinstance(value, dict):
-        return ", ".join(label_of(name) for name, item in value.items() if not _is_empty(item))
+        return ", ".join(label_of(name) for name, item in value.items() if item not in _EMPTY)
     if isinstance(value, list):
         return "; ".join(value[:3])
     return ""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any, NamedTuple, Self
 
@@ -74,6 +74,22 @@ class RelatedPosts:
         return [*(similar.line for similar in self.similar), *filter(None, (self.earlier, self.later))]
 
 
+class _Terms:
+    """The first terms of a text, {key: name}. Most pages show what is stored, and need none of them."""
+
+    def __init__(self, record: RecordDict) -> None:
+        self._record = record
+
+    @cached_property
+    def all(self) -> dict[TermKey, str]:
+        return dict(islice(terms_of(self._record).items(), MAX_TERMS))
+
+    @cached_property
+    def subjects(self) -> dict[TermKey, str]:
+        """Those that say what it is about."""
+        return {key: name for key, name in self.all.items() if key[0] in Term.SUBJECTS}
+
+
 def related_posts(post: Post, record: RecordDict, *, is_listed: bool) -> RelatedPosts:
     """Return the RelatedPosts of `post`. record: the text shown. is_listed: whether it is a listed live text.
 
@@ -81,9 +97,8 @@ def related_posts(post: Post, record: RecordDict, *, is_listed: bool) -> Related
     a moment ago that still waits for them (a second query), is compared by its rarest terms. Every post named is
     listed at this moment, and none is a near-duplicate.
     """
-    all_terms = dict(islice(terms_of(record).items(), MAX_TERMS))
-    terms = {key: name for key, name in all_terms.items() if key[0] in Term.SUBJECTS}
-    stack = next((key for key in terms if key[0] == Term.Kind.STACK), None)
+    terms = _Terms(record)
+    stack = next(iter(stacks_of(record)), None)
     # Without a stack, or for an unlisted text, there is no earlier or later post.
     earlier = later = None
     are_kept = False
@@ -92,10 +107,10 @@ def related_posts(post: Post, record: RecordDict, *, is_listed: bool) -> Related
         found = _read_kept(post, stack, at)
         are_kept = any(other.rank is not None for other in found)
         if not are_kept:
-            found = [_Found.of(row) for row in _compared_listed(post, terms, stack, at)]
+            found = [_Found.of(row) for row in _compared_listed(post, terms.subjects, stack, at)]
         earlier, later = _adjacent(found, stack, (at, post.pk))
     else:
-        found = [_Found.of(row) for row in _compared_waiting(post, terms, all_terms)]
+        found = [_Found.of(row) for row in _compared_waiting(post, terms.subjects, terms.all)]
     return RelatedPosts(
         similar=_shown(found, terms),
         are_kept=are_kept,
@@ -237,7 +252,7 @@ def _compared(
     return _rows(post.pk, keys, around, rank=-Subquery(of_one), shared=shared, are_whole=True, **more)
 
 
-def _shown(found: Iterable[_Found], terms: Mapping[TermKey, str]) -> list[RelatedPost]:
+def _shown(found: Iterable[_Found], terms: _Terms) -> list[RelatedPost]:
     """Return the SHOWN most similar as [RelatedPost]: no near-duplicate, no title twice, not too many of one stack."""
     ranked = sorted((one for one in found if one.rank is not None), key=lambda one: (one.rank, -one.line.pk))
     shown: list[RelatedPost] = []
@@ -250,7 +265,7 @@ def _shown(found: Iterable[_Found], terms: Mapping[TermKey, str]) -> list[Relate
             continue
         titles.add(record["title"])
         stacks[stack] += 1
-        shown.append(RelatedPost(one.line, (one.shared or _shared(terms, record))[:MAX_SHARED]))
+        shown.append(RelatedPost(one.line, (one.shared or _shared(terms.subjects, record))[:MAX_SHARED]))
         if len(shown) == SHOWN:
             break
     return shown

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 
 from django.db.models import OuterRef, QuerySet, Subquery, Value
 
@@ -27,13 +28,20 @@ def slugs_of_terms(terms: QuerySet[Term]) -> Subquery:
     return Subquery(rows.annotate(found=JsonRows("kind", "key", "slug")).values("found"))
 
 
+@cache
+def _place_of(field: str) -> tuple[str, str]:
+    """Return the kind of the terms in a field of the record, and the word for it in addresses."""
+    kind = field_kind(field)
+    return str(kind), Term.PLURALS[kind]
+
+
 def address_finder(term_slugs: str | None) -> AddressOf:
     """Return the AddressOf for the terms in `term_slugs`: JSON, or None for none."""
     slugs = {(kind, key): slug for kind, key, slug in json.loads(term_slugs or "[]") if slug}
 
     def address_of(field: str, name: str) -> str:
-        kind = field_kind(field)
+        kind, plural = _place_of(field)
         slug = slugs.get(term_key(kind, name))
-        return address("posts:facet", Term.PLURALS[kind], slug) if slug else ""
+        return address("posts:facet", plural, slug) if slug else ""
 
     return address_of

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
@@ -60,8 +61,8 @@ def own_picture(url: str) -> str:
     `url` may have another port or scheme than the site has now, because the site may have moved since a record was
     written. A page loads the path, so the picture comes from this site in any case; uploads come from MEDIA_URL.
     """
-    match, site = _ORIGIN.match(url), _ORIGIN.match(settings.SITE_URL)
-    if match is None or site is None or match[1] != site[1]:
+    match = _ORIGIN.match(url)
+    if match is None or match[1] != _host_of_site(settings.SITE_URL):
         return ""
     path = url[match.end() :]
     if path.startswith(UPLOADS_PATH):
@@ -69,6 +70,12 @@ def own_picture(url: str) -> str:
         return f"{settings.MEDIA_URL}{name}" if _UPLOADED.fullmatch(name) else ""
     is_file = path.startswith(settings.STATIC_URL) and _OWN_PICTURE.fullmatch(path, len(settings.STATIC_URL))
     return path if is_file else ""
+
+
+@lru_cache(maxsize=8)
+def _host_of_site(address: str) -> str:
+    site = _ORIGIN.match(address)
+    return site[1] if site else ""
 
 
 def picture_addresses(record: RecordDict) -> list[str]:
@@ -94,10 +101,18 @@ def is_loaded_picture(url: str, hosts: Container[str]) -> bool:
     return is_allowed_image_url(url, hosts) and host_of(url) not in DRAWN_HOSTS
 
 
+def loaded_picture(url: str, hosts: Container[str]) -> str:
+    """Return the absolute address from which a page loads the picture at `url`; "" if it doesn't, or draws it."""
+    if not is_loaded_picture(url, hosts):
+        return ""
+    path = own_picture(url)
+    return f"{settings.SITE_URL}{path}" if path.startswith("/") else path or url
+
+
 def picture_rules() -> str:
     """Return all settings that decide which pictures a page loads, as one text."""
-    site = _ORIGIN.match(settings.SITE_URL)
-    return " ".join([*sorted(settings.IMAGE_HOSTS), site[1] if site else "", settings.STATIC_URL, settings.MEDIA_URL])
+    site = _host_of_site(settings.SITE_URL)
+    return " ".join([*sorted(settings.IMAGE_HOSTS), site, settings.STATIC_URL, settings.MEDIA_URL])
 
 
 def host_of(url: str) -> str:
