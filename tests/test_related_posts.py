@@ -283,6 +283,7 @@ def test_a_post_leads_to_the_one_before_and_after_it_on_its_stack(client, releas
         assert in_stack_on(client, second) == {"prev": first.get_absolute_url(), "next": third.get_absolute_url()}
         assert in_stack_on(client, third) == {"prev": second.get_absolute_url()}
         assert in_stack_on(client, elsewhere) is None
+        assert "More on <bdi>Go</bdi>" in page_of(client, first)
         find_stale_related_posts()
     change_slug(third, by=person(), slug="moved-on")
     assert in_stack_on(client, second)["next"] == "/posts/moved-on/"

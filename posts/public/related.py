@@ -58,13 +58,15 @@ class _Found(NamedTuple):
 class RelatedPosts:
     """The links below an article.
 
-    The related posts, best first, and those released before and after it on the same stack. are_kept: whether
-    the background stores the related posts. term_slugs: for address_finder(), if the article is in no list.
+    The related posts, best first, and those released before and after it on the same stack (its name as in the
+    article). are_kept: whether the background stores the related posts. term_slugs: for address_finder(), if the
+    article is in no list.
     """
 
     similar: list[RelatedPost] = field(default_factory=list)
     are_kept: bool = False
     term_slugs: str | None = None
+    stack: str = ""
     earlier: PostSummary | None = None
     later: PostSummary | None = None
 
@@ -115,6 +117,7 @@ def related_posts(post: Post, record: RecordDict, *, is_listed: bool) -> Related
         similar=_shown(found, terms),
         are_kept=are_kept,
         term_slugs=next((one.term_slugs for one in found), None),
+        stack=" ".join(record["stack"][0].split())[:300] if stack else "",
         earlier=earlier,
         later=later,
     )
