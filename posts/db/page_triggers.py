@@ -5,18 +5,19 @@ them (posts.db.change_log). `migrate` puts the triggers in place at its end, so 
 PostgreSQL notes a statement in one line of the log, SQLite each row.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.apps import apps
-from django.db import connections, transaction
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate, pre_migrate
 
+from posts.db import followed_references
 from posts.db.change_log import EVERYTHING, NEXT_POSITION, TABLE, note_changes
+from posts.db.triggers import Trigger, drop, install, installed
 from posts.models.listed_text import URLS_PER_FILE
 
 PREFIX = "page_change"
@@ -208,21 +209,6 @@ def _of(name: str, sql: str) -> str:
     return re.sub(r"\bchanged\.", f"{name}.", sql)
 
 
-@dataclass(frozen=True)
-class Trigger:
-    """A trigger as an engine has it. function: its body on PostgreSQL, "" on SQLite; create: the statement."""
-
-    name: str
-    table: str
-    create: str
-    function: str = ""
-
-    @property
-    def digest(self) -> str:
-        """Return what tells it from one of another version."""
-        return hashlib.sha256(f"{self.function} {self.create}".encode()).hexdigest()
-
-
 def triggers(vendor: str) -> list[Trigger]:
     """Return all triggers for an engine."""
     return list(_of_sqlite() if vendor == "sqlite" else _of_postgresql())
@@ -310,57 +296,9 @@ def _changed_rows(watched: Watched, event: str) -> str:
 # In place
 
 
-def install_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Put the triggers of this version in place, unless they are, and drop those of another one."""
-    wanted = {trigger.name: trigger for trigger in triggers(connection.vendor)}
-    found = installed_triggers(connection)
-    for name, (table, digest) in found.items():
-        if name not in wanted or wanted[name].digest != digest:
-            _drop(connection, name, table)
-    for name, trigger in wanted.items():
-        if name not in found or trigger.digest != found[name][1]:
-            _create(connection, trigger)
-
-
 def installed_triggers(connection: BaseDatabaseWrapper) -> dict[str, tuple[str, str]]:
     """Return {name: (table, digest)} of the triggers that the database has and that fire."""
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute(
-                "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger' AND substr(name, 1, %s) = %s",
-                [len(PREFIX), PREFIX],
-            )
-            return {name: (table, Trigger(name, table, sql).digest) for name, table, sql in cursor.fetchall()}
-        cursor.execute(
-            "SELECT tgname, relname,"
-            " CASE WHEN tgenabled IN ('O', 'A') THEN obj_description(found.oid, 'pg_trigger') END"
-            " FROM pg_trigger found JOIN pg_class ON pg_class.oid = tgrelid"
-            " WHERE starts_with(tgname, %s) AND relnamespace = current_schema()::regnamespace",
-            [PREFIX],
-        )
-        return {name: (table, digest or "") for name, table, digest in cursor.fetchall()}
-
-
-def _drop(connection: BaseDatabaseWrapper, name: str, table: str) -> None:
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute(f"DROP TRIGGER {name}")
-        else:
-            cursor.execute(f"DROP TRIGGER {name} ON {table}; DROP FUNCTION {name}()")
-
-
-def _create(connection: BaseDatabaseWrapper, trigger: Trigger) -> None:
-    # One at a time: each locks its table against writers for a moment, and all together they could meet others.
-    with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
-        if trigger.function:
-            cursor.execute(
-                f"CREATE OR REPLACE FUNCTION {trigger.name}() RETURNS trigger LANGUAGE plpgsql"
-                # Whatever schemas the session of an operator names.
-                f" SET search_path FROM CURRENT AS $trigger$ BEGIN {trigger.function} RETURN NULL; END $trigger$"
-            )
-        cursor.execute(trigger.create)
-        if trigger.function:
-            cursor.execute(f"COMMENT ON TRIGGER {trigger.name} ON {trigger.table} IS '{trigger.digest}'")
+    return installed(connection, PREFIX)
 
 
 def connect() -> None:
@@ -374,8 +312,9 @@ def _before_migrating(using: str, plan: list[Any] | None = None, **signal: Any) 
     # SQLite rebuilds a table to alter it, and refuses that while a trigger names the table. PostgreSQL alters it as it
     # is, so that older processes that run meanwhile still note what they change.
     if plan and connections[using].vendor == "sqlite":
-        for name, (table, _) in installed_triggers(connections[using]).items():
-            _drop(connections[using], name, table)
+        for prefix in (PREFIX, followed_references.PREFIX):
+            for name, (table, _) in installed(connections[using], prefix).items():
+                drop(connections[using], name, table)
 
 
 def _after_migrating(using: str, **signal: Any) -> None:
@@ -383,11 +322,12 @@ def _after_migrating(using: str, **signal: Any) -> None:
 
 
 def put_triggers_in_place(connection: BaseDatabaseWrapper) -> None:
-    """Install the triggers if the database has all that they name; renew every page if one was missing."""
+    """Install the triggers that the database has all tables for; renew every page if one was missing."""
+    followed_references.follow_references(connection)
     if not is_whole(connection):
         return
     were_missing = missing_triggers(connection)
-    install_triggers(connection)
+    install(connection, triggers(connection.vendor), PREFIX)
     if were_missing:
         # What another process changed meanwhile is in no line of the log.
         note_changes(EVERYTHING.split(), using=connection.alias)

@@ -13,10 +13,10 @@ from types import FrameType
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, connections
-from django.db.migrations.executor import MigrationExecutor
 from django.db.models.functions import Now
 from django_tasks_db.compat import TASK_MIN_PRIORITY
 
+from posts.db.migration_plan import NeedsPostDeployment, missing_migrations
 from posts.db.pooler import WrongPooler, check_way_to_database
 from posts.jobs import control
 from posts.jobs.followers import EVERY_SECONDS, wanted_followers
@@ -196,10 +196,10 @@ class Worker:
     def _prepare(self) -> None:
         try:
             check_way_to_database(settings.DATABASES["default"], pooler="")
-        except WrongPooler as error:
+            missing = missing_migrations(connection)
+        except (WrongPooler, NeedsPostDeployment) as error:
             raise Unready(str(error)) from None
-        executor = MigrationExecutor(connection)
-        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        if missing:
             raise Unready("The database is not up to date. First run: manage.py migrate")
         JobWorker.objects.get_or_create(name=self.name)
         if connection.vendor == "sqlite":

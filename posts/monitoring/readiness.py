@@ -13,7 +13,8 @@ from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_s
 from django.core.cache import cache
 from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import connection, connections
-from django.db.migrations.executor import MigrationExecutor
+
+from posts.db.migration_plan import NeedsPostDeployment, missing_migrations
 
 ANSWER_SECONDS = 0.9
 LEAST_FREE_SHARE = 0.05
@@ -126,8 +127,11 @@ _complete_schema = threading.Event()
 def _schema() -> None:
     if _complete_schema.is_set():
         return
-    executor = MigrationExecutor(connection)
-    if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    try:
+        missing = missing_migrations(connection)
+    except NeedsPostDeployment as error:
+        raise NotReady(str(error)) from None
+    if missing:
         raise NotReady(f"{len(missing)} missing; run: manage.py migrate")
     # No version takes migrations back while a process of it serves.
     _complete_schema.set()

@@ -42,7 +42,8 @@ class Command(BaseCommand):
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             self.stdout.write(f"Version {manifest.version} made the backup. Its tables are migrated to this version.")
-            call_command("migrate", verbosity=0)
+            # No process of another version runs beside a restore.
+            call_command("migrate", verbosity=0, post_deployment=True)
         restored = settle_past(manifest)
         posts, revisions = (manifest.facts.rows[table] for table in ("posts_post", "posts_revision"))
         self.stdout.write(f"Restored {posts:,} post(s) and {revisions:,} revision(s) of {manifest.taken_at}.")
