@@ -18,7 +18,7 @@ from posts.measures import BOUNDS_MS, Measures, RouteMeasures, measures
 from posts.models import AuditEntry, Deployment, Job, JobWorker, RequestFigure
 from posts.monitoring import readiness as readiness_module
 from posts.monitoring.deployments import last_comparison
-from posts.monitoring.figures import KEPT_AS_HOURS, Figures, add_up_figures, figures_by_route
+from posts.monitoring.figures import Figures, add_up_figures, figures_by_route
 from posts.monitoring.metrics import choose_folder
 from posts.monitoring.queries import fingerprint_of, watch_queries
 from posts.monitoring.questions import answers
@@ -232,7 +232,7 @@ def test_old_minutes_become_one_row_an_hour_and_nothing_is_counted_twice(db):
         count("posts:home", 5, 10, at=NOW - 5 * HOUR + minute * MINUTE)
         count("posts:home", 7, 1, at=NOW - 5 * HOUR + minute * MINUTE, version="1.1")
     count("posts:home", 5, 1, at=NOW - MINUTE)
-    count("posts:home", 5, 1, at=NOW - KEPT_AS_HOURS - DAY)
+    count("posts:home", 5, 1, at=NOW - 36 * DAY)
     before = figures_by_route(NOW - DAY, NOW)["posts:home"]
     add_up_figures(NOW)
     assert add_up_figures(NOW) == 0

@@ -591,6 +591,7 @@ MATRIX = {
         get(ONLY_STAFF),
         post("302 302 403 403 302 302", {"act": "note", "version": "9.9.9", "owner": "Ada"}),
     ],
+    "admin/operations/storage/": [get(ONLY_STAFF)],
     "admin/posts/job/start/": [
         get("302 302 405 405 405 405"),
         post("302 302 403 403 302 302", {"job": "run planned releases"}),

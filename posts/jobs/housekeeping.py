@@ -1,9 +1,11 @@
 """Jobs that keep the tables of sessions, the change log and the jobs themselves small."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
@@ -12,10 +14,19 @@ from posts.db.keyset import in_chunks
 from posts.jobs.control import stop_if_asked
 from posts.jobs.registry import job
 from posts.models import JobWorker, PageChange
+from posts.retention import kept
 
-KEPT_AFTER_SUCCESS = timedelta(days=14)
-KEPT_AFTER_FAILURE = timedelta(days=60)
 CHUNK = 500
+
+
+def old_job_runs() -> "QuerySet[DBTaskResult[..., Any]]":
+    """Return runs that succeeded long ago."""
+    return DBTaskResult.objects.successful().filter(finished_at__lt=Now() - kept("jobs"))
+
+
+def old_failed_runs() -> "QuerySet[DBTaskResult[..., Any]]":
+    """Return runs that failed long ago."""
+    return DBTaskResult.objects.failed().filter(finished_at__lt=Now() - kept("failed-jobs"))
 
 
 @job("forget old sessions", label="Delete expired sessions", every=timedelta(days=1))
@@ -27,12 +38,8 @@ def forget_old_sessions() -> None:
 
 @job("forget old job runs", label="Delete old job runs", every=timedelta(days=1))
 def forget_old_job_runs() -> None:
-    """Delete runs that succeeded two weeks ago or failed sixty days ago, and workers silent since."""
-    for finished, kept in [
-        (DBTaskResult.objects.successful(), KEPT_AFTER_SUCCESS),
-        (DBTaskResult.objects.failed(), KEPT_AFTER_FAILURE),
-    ]:
-        old = finished.filter(finished_at__lt=Now() - kept)
+    """Delete runs that ended long ago, and workers silent since yesterday."""
+    for old in (old_job_runs(), old_failed_runs()):
         for chunk in in_chunks(old.values_list("pk", flat=True), size=CHUNK):
             stop_if_asked()
             DBTaskResult.objects.filter(pk__in=chunk).delete()

@@ -19,6 +19,7 @@ from django.utils import timezone
 from posts.db.keyset import in_chunks
 from posts.links.probe import ROBOT, Asked, Found, probe, read_robots, rules_of
 from posts.models import LinkAddress, LinkCheck, LinkHost
+from posts.retention import kept
 
 logger = logging.getLogger("posts.links")
 
@@ -42,8 +43,7 @@ AGAIN_AFTER_FAILURE = timedelta(days=1)
 # than one that says nothing; neither is believed once.
 DEAD_IF_GONE = 2, timedelta(hours=20)
 DEAD_IF_AWAY = 4, timedelta(days=3)
-# What a check found before stays so long; and at most so many lines for each address.
-HISTORY_KEPT = timedelta(days=400)
+# At most so many lines of the history stay for each address.
 HISTORY_LINES = 20
 CHUNK = 500
 
@@ -234,10 +234,15 @@ def _note(addresses: Sequence[LinkAddress], now: datetime) -> None:
             LinkCheck.objects.filter(pk__in=extra).delete()
 
 
+def old_checks(now: datetime) -> QuerySet[LinkCheck]:
+    """Return old lines of the history."""
+    return LinkCheck.objects.filter(last_at__lt=now - kept("link-checks"))
+
+
 def forget_old_checks(*, on_checkpoint: Callable[[], object] = lambda: None) -> int:
-    """Delete lines of the history older than HISTORY_KEPT; return their number."""
-    count, old = 0, LinkCheck.objects.filter(last_at__lt=timezone.now() - HISTORY_KEPT)
-    for ids in in_chunks(old.values_list("pk", flat=True), size=CHUNK):
+    """Delete old lines of the history; return their number."""
+    count = 0
+    for ids in in_chunks(old_checks(timezone.now()).values_list("pk", flat=True), size=CHUNK):
         count += LinkCheck.objects.filter(pk__in=ids).delete()[0]
         on_checkpoint()
     return count

@@ -1,5 +1,5 @@
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from posts.models.fields import OrderedJSONField
 from posts.models.post import Post
-
-KEPT = timedelta(days=30)
+from posts.retention import kept
 
 
 class UnsavedTextQuerySet(models.QuerySet["UnsavedText"]):
@@ -27,7 +26,7 @@ class UnsavedTextQuerySet(models.QuerySet["UnsavedText"]):
 
     def old(self, now: datetime) -> "UnsavedTextQuerySet":
         """Return those that nobody changed for as long as they are kept."""
-        return self.filter(kept_at__lt=now - KEPT)
+        return self.filter(kept_at__lt=now - kept("unsaved-texts"))
 
 
 class UnsavedText(models.Model):

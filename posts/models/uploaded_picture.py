@@ -1,11 +1,12 @@
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from posts.retention import kept
+
 # Longer than unsaved text is kept, which may name a picture that no revision has yet.
-KEPT_UNUSED = timedelta(days=60)
 
 
 class UploadedPictureQuerySet(models.QuerySet["UploadedPicture"]):
@@ -13,7 +14,7 @@ class UploadedPictureQuerySet(models.QuerySet["UploadedPicture"]):
 
     def unused(self, now: datetime) -> "UploadedPictureQuerySet":
         """Return those that no revision ever had, uploaded long ago."""
-        return self.filter(is_used=False, uploaded_at__lt=now - KEPT_UNUSED)
+        return self.filter(is_used=False, uploaded_at__lt=now - kept("unused-pictures"))
 
 
 class UploadedPicture(models.Model):

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from posts.measures import BOUNDS_MS
 from posts.models import RequestFigure
+from posts.retention import kept
 
-# Minutes become hours after two hours, and hours are kept for the charts of fourteen days and a comparison before them.
+# Minutes become hours after two hours. Hours are kept for the charts of fourteen days and a comparison before them.
 KEPT_AS_MINUTES = timedelta(hours=2)
-KEPT_AS_HOURS = timedelta(days=35)
 HOURS_AT_ONCE = 48
 
 
@@ -107,6 +108,11 @@ def total(figures: Iterable[Figures]) -> Figures:
     return whole
 
 
+def old_figures(now: datetime) -> QuerySet[RequestFigure]:
+    """Return figures that no chart and no comparison needs."""
+    return RequestFigure.objects.filter(began_at__lt=now - kept("figures"))
+
+
 def add_up_figures(now: datetime) -> int:
     """Make one row an hour, version and route of minutes that are older than two hours, and delete old hours.
 
@@ -119,7 +125,7 @@ def add_up_figures(now: datetime) -> int:
         hour = first.began_at.replace(minute=0, second=0, microsecond=0)
         _add_up(hour)
         done += 1
-    RequestFigure.objects.filter(began_at__lt=now - KEPT_AS_HOURS).delete()
+    old_figures(now).delete()
     return done
 
 

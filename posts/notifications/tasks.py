@@ -4,17 +4,16 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from posts.jobs import job, stop_if_asked
 from posts.models import Notification, NotificationSetting
 from posts.notifications.words import mail_about
 from posts.outbox import add_mail
+from posts.retention import kept
 
 ONE_DAY = timedelta(days=1)
-KEPT_AFTER_READING = timedelta(days=30)
-KEPT_UNREAD = timedelta(days=180)
 # A digest names the newest; the page in the admin has all.
 IN_ONE_DIGEST = 50
 CHUNK = 1000
@@ -60,11 +59,21 @@ def _due(last: datetime | None, now: datetime) -> datetime:
     return hour + (now - hour) // ONE_DAY * ONE_DAY
 
 
+def old_read_notifications(now: datetime) -> QuerySet[Notification]:
+    """Return notifications that were read long ago."""
+    return Notification.objects.filter(read_at__lt=now - kept("notifications"))
+
+
+def old_unread_notifications(now: datetime) -> QuerySet[Notification]:
+    """Return notifications that nobody read for longer."""
+    return Notification.objects.filter(read_at=None, made_at__lt=now - kept("unread-notifications"))
+
+
 @job("forget old notifications", label="Delete old notifications", every=ONE_DAY)
 def forget_old_notifications() -> None:
-    """Delete notifications read thirty days ago, and unread ones after half a year."""
+    """Delete notifications read long ago, and unread ones after half a year."""
     now = timezone.now()
-    old = Notification.objects.filter(Q(read_at__lt=now - KEPT_AFTER_READING) | Q(made_at__lt=now - KEPT_UNREAD))
+    old = old_read_notifications(now) | old_unread_notifications(now)
     while chunk := list(old.order_by("pk").values_list("pk", flat=True)[:CHUNK]):
         Notification.objects.filter(pk__in=chunk).delete()
         stop_if_asked()

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from posts.db.keyset import in_chunks
@@ -22,6 +22,7 @@ from posts.operations.pictures import store_file
 from posts.outgoing import Answer, Limits, OutgoingError, OutgoingRefused, fetch
 from posts.pictures.reencode import MAX_BYTES, Picture, PictureRefused, reencode, smaller_sizes
 from posts.rendering.images import is_loaded_picture, own_picture
+from posts.retention import kept
 
 State = ApprovedPicture.State
 SCAN = "approved pictures"
@@ -35,7 +36,6 @@ FIRST_WAIT = timedelta(minutes=2)
 LOOKED_AT_AGAIN = timedelta(days=30)
 # While a worker loads a picture, no other one does.
 LEASE = timedelta(minutes=5)
-KEPT_AFTER_REVOKING = timedelta(days=60)
 MAX_PLACES = 30_000
 
 
@@ -179,14 +179,19 @@ def _put_off(picture: ApprovedPicture, reason: str) -> None:
     return None
 
 
+def old_copies(now: datetime) -> QuerySet[ApprovedPicture]:
+    """Return pictures of approvals that were revoked long ago."""
+    revoked = ApprovedPicture.objects.filter(approval__revoked_at__lt=now - kept("revoked-copies"))
+    return revoked.exclude(post__live_approval=F("approval"))
+
+
 def forget_orphaned_copies(*, now: datetime | None = None, on_checkpoint: Callable[[], object] = lambda: None) -> int:
     """Delete copies that no approval needs: of approvals revoked 60 days ago, or left by a killed job; return how many.
 
     The copies of every approval that stands are kept, also of older texts: readers may see these again.
     """
     now = now or timezone.now()
-    revoked = ApprovedPicture.objects.filter(approval__revoked_at__lt=now - KEPT_AFTER_REVOKING)
-    for ids in in_chunks(revoked.exclude(post__live_approval=F("approval")).values_list("pk", flat=True), size=CHUNK):
+    for ids in in_chunks(old_copies(now).values_list("pk", flat=True), size=CHUNK):
         ApprovedPicture.objects.filter(pk__in=ids).delete()
         on_checkpoint()
     unused = PictureCopy.objects.filter(
