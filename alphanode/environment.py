@@ -3,11 +3,12 @@
 The casts below raise ValueError with what a setting takes; Env names the setting.
 """
 
+import importlib.util
 import ipaddress
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -88,6 +89,21 @@ def pairs(text: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, value in found.items()}
 
 
+def days(defaults: Mapping[str, int]) -> Callable[[str], dict[str, int]]:
+    """Return a cast for "kind=days" between commas, which change the defaults."""
+
+    def cast(text: str) -> dict[str, int]:
+        try:
+            given = {name: positive(number) for name, number in pairs(text).items()}
+        except ValueError:
+            given = {}
+        if not given or given.keys() - defaults.keys():
+            raise ValueError(f"pairs of a kind and a number of days, such as jobs=30. Kinds: {', '.join(defaults)}")
+        return dict(defaults) | given
+
+    return cast
+
+
 def items_matching(pattern: str, takes: str) -> Callable[[str], list[str]]:
     """Return a cast for a list of which every text has a pattern."""
     cast = matching(pattern, takes)
@@ -100,6 +116,14 @@ def networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         return [ipaddress.ip_network(item) for item in items(text)]
     except ValueError as error:
         raise ValueError("networks, such as 10.1.0.0/16, comma-separated") from error
+
+
+def is_installed(package: str) -> bool:
+    """Return whether a package is there, without importing it."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def options(text: str) -> dict[str, Any]:

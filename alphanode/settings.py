@@ -22,6 +22,8 @@ from alphanode.environment import CACHES as CACHE_ADDRESSES
 from alphanode.environment import (
     Env,
     count,
+    days,
+    is_installed,
     items,
     items_matching,
     matching,
@@ -33,6 +35,7 @@ from alphanode.environment import (
     redis_options,
     switch,
 )
+from posts.retention import DEFAULT_DAYS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -166,8 +169,19 @@ env = Env(
         "",
     ),
     METRICS_DIR=(str, "var/metrics"),
+    SENTRY_DSN=(
+        matching(r"https?://[A-Za-z0-9]+@[A-Za-z0-9.:/-]+/[0-9]+", "a DSN, such as https://key@sentry.example.org/1"),
+        "",
+    ),
+    SENTRY_ENVIRONMENT=(matching(r"[A-Za-z0-9._-]{1,64}", "a name of letters and digits"), "production"),
+    OTEL_EXPORTER_OTLP_ENDPOINT=(
+        matching(r"https?://[^\s@?#]+", "the address of a collector, such as http://127.0.0.1:4318"),
+        "",
+    ),
+    TRACE_PERCENT=(matching(r"100|[0-9]{1,2}", "a whole number from 0 to 100"), "10"),
     SLOW_REQUEST_MS=(count, 1000),
     SLOW_QUERY_MS=(count, 500),
+    KEEP_DAYS=(days(DEFAULT_DAYS), dict(DEFAULT_DAYS)),
     LOG_LEVEL=(one_of("INFO", "DEBUG", "WARNING", "ERROR"), "INFO"),
 )
 
@@ -564,8 +578,24 @@ if IS_SECURE_SITE:
 # What operators ask: /metrics needs the token; slower requests and statements get a line in the log (0: none does).
 METRICS_TOKEN: str = env("METRICS_TOKEN")
 METRICS_DIR = BASE_DIR / env("METRICS_DIR")
+SENTRY_DSN: str = env("SENTRY_DSN")
+SENTRY_ENVIRONMENT: str = env("SENTRY_ENVIRONMENT")
+OTEL_EXPORTER_OTLP_ENDPOINT: str = env("OTEL_EXPORTER_OTLP_ENDPOINT")
+TRACE_PERCENT = int(env("TRACE_PERCENT"))
+for setting, package, extra in [
+    ("SENTRY_DSN", "sentry_sdk", "sentry"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "opentelemetry.exporter", "otel"),
+]:
+    if env(setting) and not is_installed(package):
+        raise ImproperlyConfigured(
+            f"{setting} is set, but its packages are missing. Run: .venv/bin/pip install --require-hashes"
+            f" -r requirements-{extra}.txt"
+        )
 SLOW_REQUEST_MS: int = env("SLOW_REQUEST_MS")
 SLOW_QUERY_MS: int = env("SLOW_QUERY_MS")
+
+# {kind: days}: posts.retention.
+KEEP_DAYS: dict[str, int] = env("KEEP_DAYS")
 
 LOG_LEVEL: str = env("LOG_LEVEL")
 LOGGING = {

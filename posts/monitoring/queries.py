@@ -18,6 +18,8 @@ logger = logging.getLogger("posts.monitoring")
 route: ContextVar[str] = ContextVar("route", default="")
 _IN_LIST = re.compile(r"\(\s*%s(?:\s*,\s*%s)+\s*\)")
 _observers: list[Callable[[float], None]] = []
+# Are told of the statement too, without its values.
+_watchers: list[Callable[[str, float], None]] = []
 SHOWN = 300
 
 
@@ -40,6 +42,30 @@ def count_for_prometheus() -> None:
     _observers.append(observe)
 
 
+def watch_statements(most: int) -> Callable[[], list[tuple[str, int, int]]]:
+    """Keep the statements of each thread; return a function that takes those of its thread since the last call.
+
+    Each is (SQL without values, begin, end), in nanoseconds since 1970. Of many, the first `most` are kept.
+    """
+    kept: ContextVar[list[tuple[str, int, int]] | None] = ContextVar("statements", default=None)
+
+    def keep(sql: str, took: float) -> None:
+        statements = kept.get()
+        if statements is None:
+            kept.set(statements := [])
+        if len(statements) < most:
+            ended = time.time_ns()
+            statements.append((sql, ended - int(took * 1e9), ended))
+
+    def taken() -> list[tuple[str, int, int]]:
+        statements = kept.get() or []
+        kept.set(None)
+        return statements
+
+    _watchers.append(keep)
+    return taken
+
+
 def fingerprint_of(statement: str) -> str:
     """Return 12 digits that are the same for a statement whatever its values and the length of its lists."""
     plain = _IN_LIST.sub("(%s)", " ".join(statement.split()))
@@ -59,6 +85,8 @@ def _timed(execute: Callable[..., Any], sql: str, params: Any, many: bool, conte
         took = time.perf_counter() - began
         for observe in _observers:
             observe(took)
+        for watch in _watchers:
+            watch(sql, took)
         if settings.SLOW_QUERY_MS and took * 1000 >= settings.SLOW_QUERY_MS:
             # A statement has places for values, not the values: nothing of a text or an account gets into the log.
             logger.warning(

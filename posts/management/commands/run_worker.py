@@ -4,6 +4,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from posts.jobs.worker import Unready, Worker, WorkerRunsAlready
 from posts.management.base import BaseCommand
+from posts.monitoring.watch import report_elsewhere
 
 # EX_TEMPFAIL of sysexits.h: the place is taken for now.
 TAKEN = 75
@@ -18,6 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--until-idle", action="store_true", help="end when no job is due, for use with cron")
 
     def handle(self, *, until_idle: bool, **options: Any) -> None:
+        report_elsewhere()
         worker = Worker()
         worker.listen_to_signals()
         try:
