@@ -14,7 +14,7 @@ SPREAD_BROWSER = -n auto --dist worksteal
 # to store compiled code: each of the hundreds of processes would compile it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
-.PHONY: help run test test-sqlite test-postgres test-browser validate corpora mutations torture grow bench bench-synthesis bench-imports bench-pushes bench-pages bench-rendering bench-admin bench-checks bench-costly security check lint strings format lock editor venv venv-dev clean
+.PHONY: help rehearsal run test test-sqlite test-postgres test-browser validate corpora mutations torture grow bench bench-synthesis bench-imports bench-pushes bench-pages bench-rendering bench-admin bench-checks bench-costly security check lint strings format lock editor venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -51,6 +51,9 @@ torture: venv-dev ## run the heavy tests on both engines; with CORPORA=… also 
 
 grow: venv-dev ## let a whole site of several servers, replicas and workers live through a day with failures (ARGS=--short)
 	@$(CLEAN) $(VENV_PYTHON) -m tests.grow $(ARGS)
+
+rehearsal: venv-dev ## upgrade a site that is in use from the last release, and take the upgrade back
+	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) -m tests.rehearsal
 
 bench: bench-synthesis bench-imports bench-pushes bench-pages bench-admin ## measure generated articles, imports and pages beside the plain engine and server, and the pages of the admin
 
@@ -93,10 +96,12 @@ lint: venv-dev ## check format, code, templates, scripts, style sheets and migra
 	@.venv/bin/djlint --lint --quiet --profile django templates/admin
 	@.venv/bin/djlint --lint --quiet --profile jinja templates/public templates/forms
 	@said=$$(.venv/bin/biome lint --error-on-warnings 2>&1) || { echo "$$said"; exit 1; }
+	@.venv/bin/hadolint deploy/Containerfile
 	@said=$$(.venv/bin/lint-imports 2>&1) || { echo "$$said"; exit 1; }
 	@said=$$($(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) -m mypy 2>&1) || { echo "$$said"; exit 1; }
 	@$(VENV_PYTHON) -m tests.mutations --check
 	@$(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) manage.py makemigrations --check --dry-run
+	@$(CLEAN) ENV_FILE= DEBUG=on $(VENV_PYTHON) -m tests.migration_rules
 
 strings: ## print every string that a person can see, as file:line: text (ARGS=posts/admin for a part)
 	@$(PYTHON) scripts/list_strings.py $(ARGS)
@@ -106,7 +111,7 @@ format: venv-dev ## format all code
 	@$(VENV_PYTHON) -m ruff check --fix .
 
 lock: venv-dev ## update the lock files
-	@set -e; for name in requirements requirements-checks requirements-redis requirements-dev scripts/postgres scripts/validator scripts/security; do \
+	@set -e; for name in requirements requirements-checks requirements-redis requirements-sentry requirements-otel requirements-dev scripts/postgres scripts/validator scripts/security; do \
 	  deps=; case $$name in scripts/postgres|scripts/validator) deps=--no-deps;; esac; \
 	  $(VENV_PYTHON) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-emit-find-links --no-header $$deps $$name.in -o $$name.txt; done

@@ -156,6 +156,26 @@ def test_every_alert_asks_for_a_figure_that_the_site_gives_and_names_a_section_t
         assert rule["annotations"]["runbook"] in anchors, rule["alert"]
 
 
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is missing; Debian has it in prometheus")
+def test_each_alert_fires_when_it_should_and_only_then():
+    replayed = subprocess.run(
+        ["promtool", "test", "rules", DEPLOY / "prometheus/alerts_test.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert replayed.returncode == 0, replayed.stdout + replayed.stderr
+
+
+def test_each_alert_is_replayed_as_firing_and_as_silent():
+    rules = yaml.safe_load((DEPLOY / "prometheus/alerts.yml").read_text())["groups"][0]["rules"]
+    cases = yaml.safe_load((DEPLOY / "prometheus/alerts_test.yml").read_text())["tests"]
+    replayed = [case for group in cases for case in group["alert_rule_test"]]
+    for fires in (True, False):
+        named = {case["alertname"] for case in replayed if bool(case["exp_alerts"]) == fires}
+        assert named == {rule["alert"] for rule in rules}
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is missing")
 @pytest.mark.parametrize("unit", ["alphanode-web.service", "alphanode-worker@.service"])
 def test_systemd_understands_every_line_of_the_units(unit, tmp_path):
