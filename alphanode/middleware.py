@@ -236,7 +236,7 @@ class HealthMiddleware:
 
 
 class OutageMiddleware:
-    """Answers 503 if a view finds the database away, busy or read-only.
+    """Answers 503 if a view finds the database away, busy or read-only, or the disk of files full.
 
     For other middleware posts.public.views.server_error does the same.
     """

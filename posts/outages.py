@@ -1,8 +1,9 @@
-"""Which database errors are temporary outages, and what readers, programs and the log are told.
+"""Which errors of databases and disks are temporary outages, and what readers, programs and the log are told.
 
 An invalid statement is not an outage: it stays an error of ours, with all details in the log.
 """
 
+import errno
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,11 +47,18 @@ FULL = Outage(
     "You can read, but nothing can be saved. Try again later.",
     "the database has no space left",
 )
+DISK = Outage(
+    "The site can't store files at the moment",
+    "You can read and save texts. Try the upload again later.",
+    "the disk of files takes nothing more",
+)
+_FULL_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 # PostgreSQL's manual, appendix "Error Codes".
 _BY_CODE = {
     "25006": READ_ONLY,
     "53100": FULL,
     "55P03": BUSY,  # waiting for a lock took too long
+    "40P01": BUSY,  # a deadlock that the server ended
     "57014": BUSY,  # a statement took too long
     "53300": BUSY,  # too many connections
     "57P01": AWAY,
@@ -77,7 +85,10 @@ def outage_of(error: BaseException) -> Outage | None:
 
 def unavailable(request: HttpRequest, error: Exception) -> HttpResponse | None:
     """Return a 503 answer for a request that met an Outage, and log it; None for any other error."""
-    if (outage := outage_of(error)) is None:
+    outage = outage_of(error)
+    if outage is None and isinstance(error, OSError) and error.errno in _FULL_DISK:
+        outage = DISK
+    if outage is None:
         return None
     if not getattr(error.__cause__, "is_logged", False):
         logger.warning("A page could not be shown: %s (%s).", outage.log, first_line(error))

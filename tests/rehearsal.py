@@ -1,0 +1,602 @@
+"""Upgrade a site that is in use, and take the upgrade back: no request fails, and no page tells search engines wrong.
+
+`make rehearsal` runs it on a PostgreSQL of its own. The previous version is the commit that deploy/rehearsal-base
+names. Readers, an editor, a reviewer, imports and workers go on while these steps follow each other: the previous
+version; migrate under it; both versions; the new one alone; both; the previous one alone. After each, `audit_indexing`
+of every version that runs finds nothing.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urlencode
+
+from tests.migration_rules import base
+from tests.ports import free_port
+from tests.rehearsal_people import PASSWORD
+
+ROOT = Path(__file__).parent.parent
+PYTHON = ROOT / ".venv" / "bin" / "python"
+STEP_SECONDS = 6
+# A change is seen everywhere within a second; this is for a machine that does much else.
+SETTLED_SECONDS = 3
+SAVE_TRIES = 5
+FAILED = re.compile(r'"level": "(error|critical)"')
+
+
+class Version:
+    """A version of the software: its tree, and the processes of it that run."""
+
+    def __init__(self, name, tree, folder):
+        self.name, self.tree, self.folder = name, tree, folder
+        self.environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "alphanode.settings",
+            "ENV_FILE": "",
+            "DEBUG": "on",
+            "SECRET_KEY": "a key for the rehearsal alone, as long as a real one must be",
+            "ALLOWED_HOSTS": "localhost",
+            "SITE_URL": "https://localhost",
+            "BEHIND_PROXY": "on",
+            "MEDIA_ROOT": str(folder / "media"),
+            "IMPORT_UPLOAD_DIR": str(folder / "uploads"),
+            "PYTHONPATH": str(tree),
+        }
+        self.processes, self._people = {}, None
+
+    def start(self, kind, *command):
+        with open(self.folder / f"{self.name} {kind}.log", "ab") as log:
+            self.processes[kind] = subprocess.Popen(
+                [PYTHON, *command], cwd=self.tree, env=self.environment, stdout=log, stderr=log
+            )
+
+    def start_site(self, balancer):
+        port = free_port()
+        options = ["--no-control-socket", "--threads", "4", "--bind", f"127.0.0.1:{port}", "alphanode.wsgi"]
+        self.start("site", "-m", "gunicorn", *options)
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            with contextlib.suppress(OSError):
+                if ask(port, "/")[0] == 200:
+                    balancer.ports[self.name] = port
+                    return
+            time.sleep(0.2)
+        raise SystemExit(f"{self.name} does not start: {self.log('site')[-2000:]}")
+
+    def start_worker(self):
+        self.start("worker", "manage.py", "run_worker")
+
+    def end(self, kind):
+        process = self.processes.pop(kind)
+        process.terminate()
+        process.wait(timeout=60)
+
+    def log(self, kind):
+        path = self.folder / f"{self.name} {kind}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def run(self, *arguments):
+        done = subprocess.run(
+            [PYTHON, "manage.py", *arguments], cwd=self.tree, env=self.environment, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        return done.returncode, done.stdout + done.stderr
+
+    def do(self, act, slug=""):
+        """Let the people of this version do something; return what came of it."""
+        if self._people is None:
+            with open(self.folder / f"{self.name} people.log", "ab") as log:
+                # With the code of this version: -P keeps the folder of the script out of the way.
+                self._people = subprocess.Popen(
+                    [PYTHON, "-P", ROOT / "tests" / "rehearsal_people.py"], cwd=self.tree, env=self.environment,
+                    text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                )  # fmt: skip
+        self._people.stdin.write(json.dumps([act, slug]) + "\n")
+        self._people.stdin.flush()
+        for line in self._people.stdout:
+            if line.startswith("answer "):
+                answer = json.loads(line.removeprefix("answer "))
+                if isinstance(answer, dict) and "error" in answer:
+                    raise Failed(f"{self.name}: {act} {slug}: {answer['error']}")
+                return answer
+        raise Failed(f"{self.name}: nobody is there to {act} {slug}")
+
+    def end_all(self):
+        for process in [*self.processes.values(), self._people]:
+            if process is not None:
+                process.kill()
+                process.wait()
+
+
+class Failed(Exception):
+    """Something that a user of the site would have seen."""
+
+
+def ask(port, path, method="GET", body=None, cookies=None, **headers):
+    """Return (status, headers, text) as behind a proxy that speaks TLS."""
+    sent = {"Host": "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1", **headers}
+    if cookies:
+        sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    server = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with contextlib.closing(server):
+        server.request(method, path, body, sent)
+        answer = server.getresponse()
+        return answer.status, answer.headers, answer.read().decode(errors="replace")
+
+
+class Balancer:
+    """Which versions answer at the moment; a request goes to any of them."""
+
+    def __init__(self):
+        self.ports = {}
+
+    def take_out(self, version):
+        """Send a version no more requests, and wait until it has answered those that it has."""
+        del self.ports[version.name]
+        time.sleep(0.5)
+        version.end("site")
+
+    def ask(self, *arguments, **options):
+        name, port = random.choice(list(self.ports.items()))
+        return name, *ask(port, *arguments, **options)
+
+
+class Truth:
+    """Whether search engines may index each article, since when."""
+
+    def __init__(self):
+        self._known = defaultdict(list)  # slug → [(from, until which either may be seen, whether)]
+
+    @contextlib.contextmanager
+    def changing(self, slug, is_open):
+        began = time.monotonic()
+        self._known[slug].append((began, float("inf"), is_open))
+        yield
+        self._known[slug][-1] = (began, time.monotonic() + SETTLED_SECONDS, is_open)
+
+    def set(self, slug, is_open):
+        self._known[slug] = [(0.0, 0.0, is_open)]
+
+    def allows(self, slug, is_open, asked, answered):
+        """Return whether an answer that was asked for and given at these times may say so."""
+        spans = list(self._known[slug])
+        for (began, _, value), following in zip(spans, [*spans[1:], None], strict=True):
+            replaced = following[1] if following else float("inf")
+            if began <= answered and asked <= replaced and value == is_open:
+                return True
+        return False
+
+
+class Rehearsal:
+    """All that goes on while versions change."""
+
+    def __init__(self, folder, old, new):
+        self.folder, self.old, self.new = folder, old, new
+        self.balancer, self.truth = Balancer(), Truth()
+        self.stop = threading.Event()
+        self.counts, self.faults = Counter(), []
+        self.imports = 0
+        self.active = [old]
+        self.gate, self.busy, self.is_calm = threading.Condition(), 0, False
+
+    def fault(self, words):
+        self.faults.append(words)
+        print(f"  FAULT: {words[:1500]}", flush=True)
+        with open(self.folder / "faults.log", "a", encoding="utf-8") as log:
+            log.write(words + "\n\n")
+
+    @contextlib.contextmanager
+    def acting(self):
+        """Do something that changes posts, unless it is to be calm."""
+        with self.gate:
+            self.gate.wait_for(lambda: not self.is_calm)
+            self.busy += 1
+        try:
+            yield
+        finally:
+            with self.gate:
+                self.busy -= 1
+                self.gate.notify_all()
+
+    @contextlib.contextmanager
+    def calm(self):
+        """Let nothing change: an audit compares surfaces that it asks for one after the other."""
+        with self.gate:
+            self.is_calm = True
+            self.gate.wait_for(lambda: not self.busy)
+        time.sleep(SETTLED_SECONDS)
+        yield
+        with self.gate:
+            self.is_calm = False
+            self.gate.notify_all()
+
+    # What goes on
+
+    def read(self):
+        chance = random.Random(threading.get_ident())
+        while not self.stop.is_set():
+            slug = chance.choice(self.slugs) if chance.random() < 0.7 else None
+            path = f"/posts/{slug}/" if slug else chance.choice(self.others)
+            asked = time.monotonic()
+            try:
+                name, status, headers, _ = self.balancer.ask(path)
+            except OSError as error:
+                self.fault(f"a reader of {path} got no answer: {error!r}")
+                continue
+            self.counts["requests"] += 1
+            if status != (self.statuses.get(slug, 200) if slug else 200):
+                self.fault(f"{name} answered {path} with {status}")
+            elif slug and status == 200:
+                is_open = "noindex" not in (headers.get("X-Robots-Tag") or "")
+                if not self.truth.allows(slug, is_open, asked, time.monotonic()):
+                    self.counts["wrong robots headers"] += 1
+                    self.fault(f"{name} says of {slug} that search engines {'may' if is_open else 'must not'} index it")
+            self.stop.wait(0.01)
+
+    def edit(self):
+        """Save the form of a post over and over; the form and its answer may come from different versions."""
+        cookies = {}
+        while not self.stop.is_set():
+            slug = random.choice(self.edited)
+            try:
+                with self.acting():
+                    self.save(slug, cookies)
+            except (Failed, OSError) as error:
+                self.fault(f"the editor of {slug}: {error}")
+            self.stop.wait(0.3)
+
+    def save(self, slug, cookies):
+        address = f"/admin/posts/post/{self.slugs_to_ids[slug]}/change/"
+        page = self.page(address, cookies)
+        fields = Form.of(page, "summary")
+        self.counts["saves"] += 1
+        fields["summary"] = [f"A summary, written for the {self.counts['saves']}th time."]
+        name, status, headers, page = self.send(address, fields, cookies)
+        for _ in range(SAVE_TRIES):
+            if status != 503 or not headers["Retry-After"]:
+                break
+            # Somebody was writing the same rows: the page says “Try again in a minute. Nothing was saved.”
+            self.counts["saves sent again"] += 1
+            time.sleep(1)
+            name, status, headers, page = self.send(address, fields, cookies)
+        if status == 302 and "/login/" in headers["Location"]:
+            # Everybody signs in once on each version; what was typed is offered again.
+            self.counts["sign-ins"] += 1
+            self.sign_in(name, headers["Location"], cookies)
+            return
+        if status != 302:
+            raise Failed(f"{name} answered a save with {status}: {words_of(page)}")
+
+    def page(self, address, cookies):
+        for _ in range(3):
+            name, status, headers, page = self.balancer.ask(address, cookies=cookies)
+            self.counts["requests"] += 1
+            keep(headers, cookies)
+            if status == 200:
+                return page
+            if status != 302:
+                raise Failed(f"{name} answered {address} with {status}: {words_of(page)}")
+            self.sign_in(name, headers["Location"], cookies)
+        raise Failed(f"{address} asks for a sign-in again and again")
+
+    def sign_in(self, name, address, cookies, user="ada"):
+        port = self.balancer.ports.get(name)
+        if port is None:
+            return
+        address = address.removeprefix("https://localhost")
+        _, headers, page = ask(port, address, cookies=cookies)
+        keep(headers, cookies)
+        fields = Form.of(page, "username") | {"username": [user], "password": [PASSWORD]}
+        _, status, headers, page = name, *self.post(port, address, fields, cookies)
+        self.counts["requests"] += 2
+        if status != 302:
+            raise Failed(f"{name} refuses a sign-in with {status}: {words_of(page)}")
+
+    def send(self, address, fields, cookies):
+        name, port = random.choice(list(self.balancer.ports.items()))
+        self.counts["requests"] += 1
+        return name, *self.post(port, address, fields, cookies)
+
+    def post(self, port, address, fields, cookies):
+        status, headers, page = ask(
+            port, address, "POST", urlencode(fields, doseq=True), cookies=cookies,
+            **{"Content-Type": "application/x-www-form-urlencoded", "Referer": f"https://localhost{address}"},
+        )  # fmt: skip
+        keep(headers, cookies)
+        return status, headers, page
+
+    def review(self):
+        """Approve, flag and clear, with the code of any version that runs."""
+        waiting = list(self.waiting)
+        while not self.stop.is_set():
+            version = random.choice(self.active)
+            try:
+                if waiting:
+                    slug = waiting.pop()
+                    with self.acting(), self.truth.changing(slug, True):
+                        version.do("approve", slug)
+                slug = self.flagged
+                with self.acting(), self.truth.changing(slug, False):
+                    version.do("flag", slug)
+                self.stop.wait(1)
+                version = random.choice(self.active)
+                with self.acting(), self.truth.changing(slug, True):
+                    version.do("clear", slug)
+            except Failed as error:
+                self.fault(str(error))
+            self.counts["decisions"] += 2
+            self.stop.wait(1)
+
+    def bring_in(self):
+        """Import small files, one after the other."""
+        while not self.stop.is_set():
+            version = random.choice(self.active)
+            self.imports += 1
+            path = self.folder / f"import {self.imports}.jsonl"
+            path.write_text("".join(line_of(f"import-{self.imports}-{number}") for number in range(40)))
+            with self.acting():
+                code, said = version.run("import_posts", str(path))
+            if code:
+                self.fault(f"{version.name} ended an import with {code}: {said[-1500:]}")
+            self.counts["imported posts"] += 40
+            self.stop.wait(1)
+
+    # What follows what
+
+    def prepare(self):
+        self.slugs_to_ids = self.old.do("prepare")
+        code, said = self.old.run("run_worker", "--until-idle")
+        if code:
+            raise SystemExit(said)
+        self.old.start_site(self.balancer)
+        self.slugs, self.statuses = sorted(self.slugs_to_ids), {}
+        for slug in self.slugs:
+            _, status, headers, _ = self.balancer.ask(f"/posts/{slug}/")
+            self.statuses[slug] = status
+            self.truth.set(slug, "noindex" not in (headers.get("X-Robots-Tag") or ""))
+        reading = [slug for slug in self.slugs if self.statuses[slug] == 200]
+        opened = [slug for slug in reading if self.truth.allows(slug, True, 1, 1)]
+        print(f"  {len(self.slugs)} posts, {len(opened)} of them open to search engines")
+        self.flagged, self.edited = opened[0], opened[1:4]
+        self.waiting = [f"waiting-{number}" for number in range(12)]
+        path = self.folder / "waiting.jsonl"
+        path.write_text("".join(line_of(slug) for slug in self.waiting))
+        code, said = self.old.run("import_posts", str(path))
+        if code:
+            raise SystemExit(said)
+        self.slugs += self.waiting
+        asked = [
+            "/",
+            "/stacks/",
+            "/feed/",
+            "/sitemap.xml",
+            "/search/?q=pool",
+            "/api/v1/articles",
+            "/healthz",
+            "/about/",
+        ]
+        self.others = [path for path in asked if self.balancer.ask(path)[1] == 200]
+        for slug in self.waiting:
+            self.statuses[slug] = 200
+            self.truth.set(slug, False)
+
+    def audit(self, *versions):
+        with self.calm():
+            for version in versions:
+                code, said = version.run("audit_indexing")
+                self.counts["audits"] += 1
+                if code:
+                    self.fault(f"audit_indexing of {version.name} ends with {code}: {said[-1500:]}")
+
+    def look_at_jobs(self):
+        for version in (self.old, self.new):
+            for kind in ("worker", "site"):
+                for line in version.log(kind).splitlines():
+                    if FAILED.search(line) or line.startswith("Traceback"):
+                        self.fault(f"the log of the {kind} of {version.name}: {line}")
+                        break
+
+    def step(self, words):
+        print(f"{time.monotonic() - self.began:5.0f} s  {words}", flush=True)
+
+    def run(self):
+        self.began = time.monotonic()
+        self.step(f"A site of {self.old.name}: tables, posts in every state")
+        code, said = self.old.run("migrate", "--verbosity", "0")
+        if code:
+            raise SystemExit(said)
+        self.prepare()
+        self.old.start_worker()
+        people = [
+            threading.Thread(target=self.guarded, args=(act,), daemon=True)
+            for act in (self.read, self.read, self.read, self.edit, self.review, self.bring_in)
+        ]
+        for thread in people:
+            thread.start()
+        self.step(f"{self.old.name} alone, in use")
+        time.sleep(STEP_SECONDS)
+        self.audit(self.old)
+        self.step(f"migrate to {self.new.name}, under {self.old.name}")
+        code, said = self.new.run("migrate", "--verbosity", "0")
+        if code:
+            self.fault(f"migrate ends with {code}: {said}")
+        self.audit(self.old)
+        self.step("both versions")
+        self.new.start_site(self.balancer)
+        self.new.start_worker()
+        self.active = [self.old, self.new]
+        time.sleep(STEP_SECONDS)
+        self.audit(self.old, self.new)
+        self.step(f"{self.new.name} alone")
+        self.active = [self.new]
+        self.balancer.take_out(self.old)
+        self.old.end("worker")
+        time.sleep(STEP_SECONDS)
+        self.audit(self.new)
+        self.step("both versions, on the way back")
+        self.old.start_site(self.balancer)
+        self.old.start_worker()
+        self.active = [self.old, self.new]
+        time.sleep(STEP_SECONDS)
+        self.active = [self.old]
+        self.balancer.take_out(self.new)
+        self.new.end("worker")
+        self.step(f"{self.old.name} alone again")
+        time.sleep(STEP_SECONDS)
+        self.audit(self.old)
+        self.stop.set()
+        for thread in people:
+            thread.join(timeout=60)
+        self.old.end("worker")
+        self.old.end("site")
+        self.clean_up()
+        self.look_at_jobs()
+        said = ", ".join(f"{count:,} {name}" for name, count in sorted(self.counts.items()))
+        self.step(f"{said}; {len(self.faults)} faults")
+        return not self.faults
+
+    def clean_up(self):
+        """Let the previous version delete what belongs to rows of the new one."""
+        try:
+            self.new.do("hire", "eve")
+            self.new.start_site(self.balancer)
+            cookies = {}
+            name, _, headers, _ = self.balancer.ask("/admin/", cookies=cookies)
+            self.sign_in(name, headers["Location"], cookies, user="eve")
+            self.balancer.take_out(self.new)
+            self.old.do("retire", "eve")
+            self.old.do("take_back")
+        except Failed as error:
+            self.fault(str(error))
+
+    def guarded(self, act):
+        try:
+            act()
+        except Exception as error:
+            self.fault(f"{act.__name__} ended: {error!r}")
+
+
+NOT_SENT = ("submit", "file", "image", "checkbox", "radio")
+
+
+class Form(HTMLParser):
+    """The fields of a form as a browser would send them."""
+
+    @classmethod
+    def of(cls, page, field):
+        """Return {name: values} of the first form that has a field."""
+        parser = cls()
+        parser.feed(page)
+        for form in parser.forms:
+            if field in form:
+                return form
+        raise Failed(f"no form has {field}: {words_of(page)}")
+
+    def __init__(self):
+        super().__init__()
+        self.forms, self._area, self._select = [{}], None, None
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        name = given.get("name")
+        if tag == "form":
+            self.forms.append({})
+        elif tag == "select":
+            self._select = name
+        elif tag == "option" and self._select and "selected" in given:
+            self._add(self._select, given.get("value") or "")
+        elif tag == "textarea" and name:
+            self._area = name
+            self._add(name, "")
+        elif tag == "input" and name and (given.get("type") not in NOT_SENT or "checked" in given):
+            self._add(name, given.get("value") or "")
+
+    def handle_endtag(self, tag):
+        if tag == "textarea" and self._area:
+            values = self.forms[-1][self._area]
+            values[-1] = values[-1].removeprefix("\n")
+            self._area = None
+        elif tag == "select":
+            self._select = None
+
+    def handle_data(self, data):
+        if self._area:
+            self.forms[-1][self._area][-1] += data
+
+    def _add(self, name, value):
+        self.forms[-1].setdefault(name, []).append(value)
+
+
+def keep(headers, cookies):
+    """Do with Set-Cookie as a browser."""
+    for line in headers.get_all("Set-Cookie") or ():
+        name, _, value = line.partition(";")[0].partition("=")
+        if value.strip('"'):
+            cookies[name] = value
+        else:
+            cookies.pop(name, None)
+
+
+def words_of(page):
+    """Return what a person reads on a page, shortened."""
+    text = re.sub(r"<(script|style)\b.*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)
+    return " ".join(text.split())[:700]
+
+
+def line_of(source_id):
+    """Return a record in a form that every version reads."""
+    record = {
+        "source_id": source_id, "title": f"What {source_id} is about", "slug": source_id, "summary": "A short summary.",
+        "body": "## Cause\n\nThe pool is empty.\n\n## Fix\n\nMake it larger.", "stack": ["Go services"],
+    }  # fmt: skip
+    return json.dumps(record) + "\n"
+
+
+def tree_of(commit, folder):
+    """Write the files of a commit into a folder; exit with a sentence if the history lacks it."""
+    known = subprocess.run(
+        ["git", "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, capture_output=True, check=False
+    )
+    if known.returncode:
+        raise SystemExit(
+            f"The history lacks {commit}, the commit that deploy/rehearsal-base names. Fetch the whole history: "
+            "git fetch --unshallow"
+        )
+    folder.mkdir()
+    with subprocess.Popen(["git", "archive", commit], cwd=ROOT, stdout=subprocess.PIPE) as archive:
+        subprocess.run(["tar", "-x", "-C", folder], stdin=archive.stdout, check=True)
+    return folder
+
+
+def main():
+    # Whoever stops it must not leave servers behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    with tempfile.TemporaryDirectory(prefix="rehearsal") as name:
+        folder = Path(name)
+        old = Version("the previous version", tree_of(base()["commit"], folder / "previous"), folder)
+        new = Version("this version", ROOT, folder)
+        try:
+            is_whole = Rehearsal(folder, old, new).run()
+        finally:
+            old.end_all()
+            new.end_all()
+            if kept := os.environ.get("REHEARSAL_LOGS"):
+                for log in folder.glob("*.log"):
+                    shutil.copy(log, kept)
+    sys.exit(not is_whole)
+
+
+if __name__ == "__main__":
+    main()

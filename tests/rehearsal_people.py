@@ -1,0 +1,97 @@
+"""The people of a rehearsal: a process with the code of one version that does what lines of JSON ask for."""
+
+import json
+import sys
+import traceback
+
+PASSWORD = "seven grey herons wade"
+
+
+def person(group, name):
+    from django.contrib.auth.models import Group, User
+
+    user, is_new = User.objects.get_or_create(username=name, defaults={"is_staff": True})
+    if is_new:
+        user.set_password(PASSWORD)
+        user.save()
+        user.groups.add(Group.objects.get(name=group))
+    return user
+
+
+def post(slug):
+    from posts.models import Post
+
+    return Post.objects.with_texts().get(slug=slug)
+
+
+def prepare(_):
+    """Fill the site; return {slug: primary key} of its posts."""
+    from posts.models import Post
+    from tests.posts_in_every_state import fill
+
+    for group, name in [("Editors", "ada"), ("Reviewers", "ben"), ("Staff", "cleo")]:
+        person(group, name)
+    fill()
+    return dict(Post.objects.values_list("slug", "pk"))
+
+
+def approve(slug):
+    from tests import factories
+
+    return bool(factories.approve(post(slug), by=person("Reviewers", "ben")))
+
+
+def flag(slug):
+    from posts.operations import flag_post
+
+    return bool(flag_post(post(slug), by=person("Staff", "cleo"), note="Look at the numbers."))
+
+
+def clear(slug):
+    from posts.models import ReviewFlag
+    from posts.operations import clear_flag
+
+    found = ReviewFlag.objects.filter(post__slug=slug, cleared_at=None).latest("pk")
+    clear_flag(found, by=person("Staff", "cleo"), note="Looked at.")
+    return True
+
+
+def hire(name):
+    return person("Editors", name).pk
+
+
+def retire(name):
+    from django.contrib.auth.models import User
+
+    return User.objects.get(username=name).delete()[0]
+
+
+def take_back(_):
+    """Roll back the newest import."""
+    from posts.importing.rollback import roll_back_batch
+    from posts.models import ImportBatch
+
+    batch = ImportBatch.objects.filter(state="finished").latest("pk")
+    roll_back_batch(batch, by=person("Staff", "cleo"))
+    return batch.pk
+
+
+ACTS = {act.__name__: act for act in (prepare, approve, flag, clear, hire, retire, take_back)}
+
+
+def main():
+    import django
+
+    django.setup()
+    for line in sys.stdin:
+        act, slug = json.loads(line)
+        try:
+            answer = ACTS[act](slug)
+        except Exception as error:
+            traceback.print_exc()
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print("answer " + json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()
