@@ -53,14 +53,15 @@ CONTENT = """
     posts_styleexception posts_packagelist posts_packagename posts_deployment posts_externalidentity
     posts_accountstate posts_secondfactor posts_recoverycode posts_notificationsetting posts_deskpreference
     posts_savedview auth_user auth_group auth_permission auth_group_permissions auth_user_groups
-    auth_user_user_permissions django_content_type django_admin_log
+    auth_user_user_permissions django_content_type django_admin_log posts_reviewlimit
 """.split()
 DERIVED = """
     posts_imagesource posts_checklistitem posts_listedtext posts_postterm posts_term posts_spellingkey posts_neighbour
     posts_staleneighbours posts_sitefigure posts_queueentry posts_queuelabel posts_queuefigure posts_renderedarticle
     posts_checkresult posts_checkweight posts_textsketch posts_sketchband posts_paragraphcount posts_texttwin
     posts_textscan posts_sourceplace posts_sourcelink posts_linkhost posts_linkaddress posts_linkoccurrence
-    posts_stalelinks posts_scoredpost posts_score posts_picturecopy posts_picturesize posts_job
+    posts_stalelinks posts_scoredpost posts_score posts_picturecopy posts_picturesize posts_job posts_storedpage
+    posts_storedpagekey posts_storedpagestate
 """.split()
 # Rows of these go with what they belong to, or are written over.
 WITH_OTHERS = {
