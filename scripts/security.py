@@ -14,7 +14,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK_FILES = ("requirements.txt", "requirements-checks.txt", "requirements-dev.txt", "scripts/security.txt")
+LOCK_FILES = (
+    "requirements.txt",
+    "requirements-checks.txt",
+    "requirements-redis.txt",
+    "requirements-sentry.txt",
+    "requirements-otel.txt",
+    "requirements-dev.txt",
+    "scripts/security.txt",
+)
 # What secrets of well-known kinds look like.
 KINDS = {
     "private key": re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+\S{30}"),
