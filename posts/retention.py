@@ -20,7 +20,6 @@ DEFAULT_DAYS = {
     "preview-links": 90,
     "import-rows": 400,
     "bulk-actions": 400,
-    "reports": 730,
 }
 
 

@@ -28,7 +28,6 @@ from posts.models import (
     PreviewAnswer,
     PreviewLink,
     PushAnswer,
-    ReaderReport,
     RequestFigure,
     SignInTally,
     UnsavedText,
@@ -96,7 +95,6 @@ class Past:
         batch = self.post.last_batch
         self.dated(ImportIssue.objects.create(batch=batch, kind="refused", line=self.number), created_at=at)
         BulkRun.objects.create(act="approve", state="done", made_by=self.by, finished_at=at)
-        ReaderReport.objects.create(post=self.post, reason="facts", fingerprint="0" * 64, answered_at=at)
         SignInTally.objects.create(key=day, last_at=at)
         PageChange.objects.create(position=-self.number, keys="lists", noted_at=at)
         WebSession.objects.create(session_key=day, session_data="", expire_date=at)
@@ -143,19 +141,18 @@ def test_evidence_of_people_and_conflicts_stay_however_old(transactional_db):
     link = PreviewLink.objects.get()
     PreviewAnswer.objects.create(link=link, agrees=True, name="Eve")
     ImportIssue.objects.update(kind="conflict", post=past.post)
-    ReaderReport.objects.update(answered_at=None)
     run_daily_jobs()
     assert PreviewLink.objects.get() == link
-    assert ImportIssue.objects.count() == ReaderReport.objects.count() == 1
+    assert ImportIssue.objects.count() == 1
 
 
 @pytest.mark.once
 def test_days_are_set_for_each_kind(transactional_db, settings):
     past, now = Past(), timezone.now()
     past.fill(now - 20 * ONE_DAY)
-    settings.KEEP_DAYS = settings.KEEP_DAYS | {"reports": 10}
+    settings.KEEP_DAYS = settings.KEEP_DAYS | {"bulk-actions": 10}
     run_daily_jobs()
-    assert not ReaderReport.objects.exists() and BulkRun.objects.exists()
+    assert not BulkRun.objects.exists() and ImportIssue.objects.exists()
 
 
 def test_the_page_names_each_kind_with_its_days_and_what_would_go(client, staff):
@@ -166,9 +163,9 @@ def test_the_page_names_each_kind_with_its_days_and_what_would_go(client, staff)
     page = client.get("/admin/operations/storage/").text
     for kind in KEPT:
         assert kind.label in page and kind.time in page
-    (reports,) = re.findall(r"<tr>\s*<th[^>]*>Answered reports.*?</tr>", page, re.DOTALL)
-    cells = [cell.strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", reports, re.DOTALL)]
-    assert cells[0] == "2" and cells[2:] == ["730 days", "reports", "1"]
+    (actions,) = re.findall(r"<tr>\s*<th[^>]*>Bulk actions.*?</tr>", page, re.DOTALL)
+    cells = [cell.strip() for cell in re.findall(r"<td[^>]*>(.*?)</td>", actions, re.DOTALL)]
+    assert cells[0] == "2" and cells[2:] == ["400 days", "bulk-actions", "1"]
     for table in (*CONTENT, *DERIVED):
         assert table in page
 

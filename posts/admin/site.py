@@ -105,7 +105,17 @@ class AlphaNodeAdminSite(admin.AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         """Add the pages without a ModelAdmin before all others."""
         # Imported here: their models can't be read before this site exists.
-        from posts.admin import account, my_work, operations, personal_data, proof, roles, second_factors, sign_on, storage
+        from posts.admin import (
+            account,
+            my_work,
+            operations,
+            personal_data,
+            proof,
+            roles,
+            second_factors,
+            sign_on,
+            storage,
+        )
         from posts.admin.pages import page_paths
         from posts.admin.posts import diff, flags, preview_links, purge, releases
         from posts.admin.review import code, duplicates, guideline, house_style, queue, remarks, screen

@@ -29,7 +29,6 @@ from posts.models import (
     PageChange,
     PreviewLink,
     PushAnswer,
-    ReaderReport,
     RequestFigure,
     SignInTally,
     UnsavedText,
@@ -54,6 +53,7 @@ CONTENT = """
     posts_accountstate posts_secondfactor posts_recoverycode posts_notificationsetting posts_deskpreference
     posts_savedview auth_user auth_group auth_permission auth_group_permissions auth_user_groups
     auth_user_user_permissions django_content_type django_admin_log posts_reviewlimit
+    posts_purgedaddress posts_purgedpost posts_auditredaction posts_auditseal posts_auditchain
 """.split()
 DERIVED = """
     posts_imagesource posts_checklistitem posts_listedtext posts_postterm posts_term posts_spellingkey posts_neighbour
@@ -68,6 +68,7 @@ WITH_OTHERS = {
     "posts_jobrun": "are deleted with their jobs",
     "posts_bulkrow": "are deleted with their bulk action",
     "posts_previewanswer": "keep their preview link",
+    "posts_readerreport": "are deleted REPORT_KEPT_DAYS after their answer",
     "posts_reporttally": "are deleted the next day",
     "django_session": "are deleted when they expire",
 }
@@ -114,11 +115,6 @@ def old_bulk_actions(now: datetime) -> QuerySet[BulkRun]:
     return BulkRun.objects.filter(is_over)
 
 
-def old_reports(now: datetime) -> QuerySet[ReaderReport]:
-    """Return readers' reports that somebody answered long ago."""
-    return ReaderReport.objects.filter(answered_at__lt=now - kept("reports"))
-
-
 def _older(model: type[Model], column: str, age: timedelta) -> Callable[[datetime], QuerySet[Model]]:
     return lambda now: model._default_manager.filter(**{f"{column}__lt": now - age})
 
@@ -142,7 +138,6 @@ KEPT = (
     Kept("Preview links without an answer", PreviewLink, old_preview_links, "preview-links", has_no_job=True),
     Kept("Refused rows of imports", ImportIssue, old_import_rows, "import-rows", has_no_job=True),
     Kept("Bulk actions", BulkRun, old_bulk_actions, "bulk-actions", has_no_job=True),
-    Kept("Answered reports", ReaderReport, old_reports, "reports", has_no_job=True),
     Kept("Answers of the API", PushAnswer, _older(PushAnswer, "made_at", 2 * ONE_DAY), fixed="2 days"),
     Kept("Change log of pages", PageChange, _older(PageChange, "noted_at", ONE_DAY), fixed="a day"),
     Kept("Failed sign-ins", SignInTally, _older(SignInTally, "last_at", ONE_DAY), fixed="a day"),

@@ -15,9 +15,7 @@ def add_up_the_figures() -> None:
     add_up_figures(timezone.now())
 
 
-@job(
-    "forget old rows", label="Delete old import rows, bulk actions, reports and preview links", every=timedelta(days=1)
-)
+@job("forget old rows", label="Delete old import rows, bulk actions and preview links", every=timedelta(days=1))
 def forget_old() -> None:
     """Delete them after the days that KEEP_DAYS says."""
     forget_old_rows(timezone.now())
