@@ -547,4 +547,6 @@ def test_one_statement_about_many_posts_is_one_line_of_the_log_on_postgresql(lib
 def test_a_table_that_is_emptied_renews_pages(library, table):
     # PostgreSQL empties no table that still has references to check.
     by_hand("SET CONSTRAINTS ALL IMMEDIATE", library)
+    # It refuses to be emptied, and some tables would empty it too.
+    by_hand("ALTER TABLE posts_auditentry DISABLE TRIGGER audit_guard_auditentry_truncate", library)
     assert Kept().after(lambda: by_hand(f"TRUNCATE {table} CASCADE", library))[1] == []
