@@ -59,6 +59,7 @@ from posts.operations.timeouts import long_statement_timeout
 from posts.outbox.webhooks import announce_purge
 from posts.records.schema import RecordDict
 from posts.rendering.images import uploaded_pictures
+from posts.review_queue.counts import capped_counts
 from posts.search import forget_texts, scrub_index, search_posts
 from posts.search.index import words_to_learn
 
@@ -136,12 +137,12 @@ def purge_obstacles(post: Post) -> list[str]:
 
 
 def purge_counts(post: Post) -> dict[str, int]:
-    """Return {kind of rows: how many} of what goes."""
+    """Return {kind of rows: how many} of what goes, in one query. Of many rows only the first are counted."""
+    rows = [_rows(table, path, post.pk) for table, path in ROWS]
     found: dict[str, int] = {}
-    for table, path in ROWS:
-        rows = _rows(table, path, post.pk)
-        if count := rows.count():
-            name = str(rows.model._meta.verbose_name_plural)
+    for one, count in zip(rows, capped_counts(rows), strict=True):
+        if count:
+            name = str(one.model._meta.verbose_name_plural)
             found[name] = found.get(name, 0) + count
     return found
 
