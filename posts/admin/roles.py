@@ -1,5 +1,6 @@
 """The page Roles: what each group may do in words, and who belongs to it."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.utils.http import urlencode
 from posts.admin.pages import AdminPage
 from posts.admin.rights import used_rights, words_of_rights
 from posts.admin.trail import dashboard_trail
-from posts.models.review_limit import limits_of
+from posts.models.review_limit import ReviewLimit, limits_from
 
 # A group with more people than this leads to the list of accounts.
 PEOPLE_SHOWN = 20
@@ -80,10 +81,13 @@ def _people_of_groups() -> dict[int, list[Member]]:
     by_name = Window(RowNumber(), partition_by=F("group_id"), order_by=F("user__username").asc())
     first = _memberships().alias(place=by_name).filter(place__lte=PEOPLE_SHOWN).values_list("group_id", "user_id")
     members = list(first)
-    users = User.objects.prefetch_related("review_limits").in_bulk({user for _, user in members})
+    users = User.objects.in_bulk({user for _, user in members})
+    rows = defaultdict[int, list[ReviewLimit]](list)
+    for row in ReviewLimit.objects.filter(user__in=[pk for pk, user in users.items() if not user.is_superuser]):
+        rows[row.user_id].append(row)
     found: dict[int, list[Member]] = {}
     for group, user in members:
-        found.setdefault(group, []).append(Member(users[user], limits_of(users[user]).words))
+        found.setdefault(group, []).append(Member(users[user], limits_from(rows[user]).words))
     for people in found.values():
         people.sort(key=lambda member: member.user.username)
     return found
