@@ -257,6 +257,7 @@ def test_a_text_in_another_language_than_its_record_states_is_named(language, bo
 
 
 @pytest.mark.once
+@pytest.mark.django_db
 def test_the_command_shows_what_each_check_finds_of_planted_defects_and_in_a_folder(tmp_path):
     (tmp_path / "good.md").write_text(f"# Good\n\n{ARTICLE}\n")
     (tmp_path / "chat.md").write_text(f"# Chat\n\nSure! Here's a rewrite:\n\n{ARTICLE}\n")
