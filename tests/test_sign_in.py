@@ -1,6 +1,7 @@
 """Signing in: who guesses passwords waits ever longer, and nobody is shut out for good."""
 
 import datetime
+import re
 
 import pytest
 from django.contrib.auth.models import User
@@ -128,9 +129,12 @@ def test_the_device_of_the_owner_never_waits_for_the_tries_of_strangers(client, 
     assert sign_in(Client()).status_code == 429
     answer = sign_in(client)
     assert answer.status_code == 302
-    assert AuditEntry.objects.filter(action="signed in").first().detail == f"after {PAIR.free} failed tries"
+    # Of forty, the first few were looked at, and any that came when a wait was over.
+    detail = AuditEntry.objects.filter(action="signed in").first().detail
+    tries = int(re.fullmatch(r"after (\d+) failed tries", detail)[1])
+    assert PAIR.free <= tries < 40
     page = client.get(answer.url).content.decode()
-    assert f"Before this sign-in there were {PAIR.free} failed tries to sign in to your account." in page
+    assert f"Before this sign-in there were {tries} failed tries to sign in to your account." in page
 
 
 def test_the_cookie_of_a_device_helps_with_its_own_account_alone_and_not_for_ever(client, reviewer, editor):
