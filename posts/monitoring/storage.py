@@ -206,7 +206,7 @@ def _sizes() -> dict[str, Size]:
     names = tables()
     with connection.cursor() as cursor:
         parts = [
-            f"SELECT '{name}', (SELECT count(*) FROM (SELECT 1 FROM {name} LIMIT {MOST_COUNTED + 1}) AS some)"  # noqa: S608
+            f"SELECT '{name}', (SELECT count(*) FROM (SELECT 1 FROM {name} LIMIT {MOST_COUNTED + 1}) AS counted)"  # noqa: S608
             for name in names
         ]
         cursor.execute(" UNION ALL ".join(parts))
