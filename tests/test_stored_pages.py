@@ -330,3 +330,10 @@ def test_the_audit_finds_a_stored_page_that_is_open_against_the_rule(listed):
 def of_this_site(path):
     answer = WsgiSite(WSGIHandler()).get(path)
     return Answer(answer.status, answer.headers, answer.content.decode(errors="replace"))
+
+
+def test_without_the_host_of_the_site_among_the_allowed_ones_nothing_is_made_and_nothing_logged(settings, caplog):
+    make_post(released=True)
+    settings.SITE_URL = "http://elsewhere.test"
+    assert store_pages() == 0
+    assert not caplog.records and not StoredPage.objects.exists()

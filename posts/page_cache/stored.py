@@ -50,7 +50,7 @@ class StoredPages:
         The position of the page is one below which it has seen every change.
         """
         scheme, host, path, query = address
-        if query or scheme != self._scheme or not _is_ours(host):
+        if query or scheme != self._scheme or not is_our_host(host):
             return None
         try:
             with connection.cursor() as cursor:
@@ -93,7 +93,8 @@ def place_to_begin() -> int:
     return max(state.horizon, change_log.place_to_begin(MOST_ROWS))
 
 
-def _is_ours(host: str) -> bool:
+def is_our_host(host: str) -> bool:
+    """Return whether Django answers requests to `host`, a name without a port."""
     hosts = settings.ALLOWED_HOSTS or ([".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
     return validate_host(host, hosts)
 

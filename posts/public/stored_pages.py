@@ -27,6 +27,7 @@ from posts.page_cache.edition import edition
 from posts.page_cache.freshness import Snapshot
 from posts.page_cache.page import Page
 from posts.page_cache.policy import BY_BACKGROUND
+from posts.page_cache.stored import is_our_host
 from posts.public import sitemaps
 from posts.public.lists import KINDS
 
@@ -51,9 +52,12 @@ _BEYOND = 2**63 - 1
 def store_pages(*, seconds: float = 30, on_checkpoint: Callable[[], object] = lambda: None) -> int:
     """Bring the stored pages up to date for about `seconds`; return how many were made. The next call continues.
 
+    Where ALLOWED_HOSTS does not name the host of SITE_URL, Django has no pages for it, and none are stored.
     on_checkpoint: called between sets, when all work is committed; may raise.
     """
-    if not (settings.STORED_PAGES and settings.PAGE_CACHE_MB):
+    if not (
+        settings.STORED_PAGES and settings.PAGE_CACHE_MB and is_our_host(urlsplit(settings.SITE_URL).hostname or "")
+    ):
         return 0
     own, ends, count = edition(), time.monotonic() + seconds, 0
     _mark_changed(own)
