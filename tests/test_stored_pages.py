@@ -12,8 +12,9 @@ from django.utils import timezone
 from alphanode.with_page_cache import with_page_cache
 from posts.db.change_log import note_changes, post_key
 from posts.importing.index_switch import switch_batch_index
+from posts.jobs.housekeeping import forget_old_page_changes
 from posts.measures import measures
-from posts.models import ImportBatch, Post, StoredPage, StoredPageKey, StoredPageState
+from posts.models import ImportBatch, PageChange, Post, StoredPage, StoredPageKey, StoredPageState
 from posts.operations import change_slug, flag_post, record_revision, withdraw_post
 from posts.page_cache import stored
 from posts.public import stored_pages
@@ -254,8 +255,6 @@ def test_a_process_that_can_not_know_all_changes_since_the_last_run_asks_django(
 
 
 def _newest(rows):
-    from posts.models import PageChange
-
     return next(iter(PageChange.objects.order_by("-position").values_list("position", flat=True)[rows : rows + 1]), 0)
 
 
@@ -337,3 +336,17 @@ def test_without_the_host_of_the_site_among_the_allowed_ones_nothing_is_made_and
     settings.SITE_URL = "http://elsewhere.test"
     assert store_pages() == 0
     assert not caplog.records and not StoredPage.objects.exists()
+
+
+def test_pages_that_missed_a_change_before_it_was_forgotten_are_not_shown_again(listed):
+    path = listed[1].get_absolute_url()
+    flagged(listed[1])
+    PageChange.objects.update(noted_at=timezone.now() - timezone.timedelta(days=2))
+    note_changes(["newest"])
+    forget_old_page_changes.func()
+    for _ in range(2):
+        assert "noindex" in new_process(WSGIHandler()).get(path).headers.get("x-robots-tag", "")
+        assert listed[1].title not in new_process(WSGIHandler()).get("/articles/").text
+        store_pages()
+    assert new_process().get("/articles/").is_hit
+    assert new_process().get(listed[0].get_absolute_url()).is_hit

@@ -28,12 +28,17 @@ _COLUMNS = "position keys headers etag last_modified route seconds body".split()
 
 @cache
 def _find(vendor: str) -> str:
-    """Return the statement for one page. A horizon ahead of the log comes from another server, before a restoration."""
+    """Return the statement for one page.
+
+    A horizon ahead of the log comes from another server, before a restoration. One behind its oldest row may have
+    missed changes: the edition was taken back for days, or its workers stood still.
+    """
     return f"""
         SELECT state.horizon, {", ".join(f"page.{column}" for column in _COLUMNS)}
         FROM {_PAGES} page JOIN {_STATES} state ON state.edition = page.edition
         WHERE page.edition = %s AND page.path = %s AND NOT page.is_stale AND page.position >= state.floor
         AND state.horizon <= {change_log.HORIZON[vendor]}
+        AND state.horizon >= (SELECT COALESCE(MIN(position), 0) FROM {change_log.TABLE})
     """  # noqa: S608 (our own names)
 
 
@@ -74,7 +79,7 @@ def shown_headers(paths: Iterable[str]) -> dict[str, dict[str, str]]:
     found = list(pages.values_list("path", "keys", "headers"))
     # After the pages: a change between the two queries is then known.
     changes = change_log.changes_since(state.horizon)
-    if changes.rows is None or changes.horizon < state.horizon:
+    if changes.rows is None or not change_log.oldest_position() <= state.horizon <= changes.horizon:
         return {}
     changed = frozenset[str]().union(*(keys for _, _, keys in changes.rows))
     return {

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from posts.db.change_log import EVERYTHING, LISTS, SWITCHES, Changes, changes_since, post_key
+from posts.db.change_log import EVERYTHING, LISTS, SWITCHES, Changes, changes_since, oldest_position, post_key
 from posts.db.keyset import in_chunks
 from posts.models import Post, StoredPage, StoredPageKey, StoredPageState, Term
 from posts.page_cache import may_be_cached
@@ -111,7 +111,8 @@ def _mark_changed(own: str) -> None:
         StoredPageKey.objects.filter(page__in=pages).delete()
         pages.delete()
         state.floor, state.next_post = changes.horizon, _BEYOND
-    elif SWITCHES in keys:
+    elif SWITCHES in keys or oldest_position() > state.horizon:
+        # All pages show something that changed, or may: rows were deleted from the log before they were read here.
         state.floor, state.next_post = changes.newest + 1, _BEYOND
     elif state.next_post is None and state.walked_at and state.walked_at < timezone.now() - RENEWED_AFTER:
         state.next_post = _BEYOND
@@ -119,8 +120,7 @@ def _mark_changed(own: str) -> None:
     state.save()
     site = _site_paths()
     _add(own, site)
-    if SWITCHES in keys:
-        pages.filter(path__in=site).update(is_stale=True)
+    pages.filter(path__in=site, position__lt=state.floor).update(is_stale=True)
     for some in _in_parts(sorted(keys), KEYS_AT_ONCE):
         pages.filter(pk__in=StoredPageKey.objects.filter(key__in=some).values("page")).update(is_stale=True)
         _add(own, _paths(_posts_of_keys(some)))
