@@ -342,6 +342,7 @@ def test_pages_that_missed_a_change_before_it_was_forgotten_are_not_shown_again(
     path = listed[1].get_absolute_url()
     flagged(listed[1])
     PageChange.objects.update(noted_at=timezone.now() - timezone.timedelta(days=2))
+    StoredPageState.objects.update(read_at=timezone.now() - timezone.timedelta(days=2))
     note_changes(["newest"])
     forget_old_page_changes.func()
     for _ in range(2):

@@ -117,11 +117,6 @@ def changes_since(position: int, *, limit: int = 2000) -> Changes:
     return Changes(horizon, newest, found)
 
 
-def oldest_position() -> int:
-    """Return the position of the oldest row that is kept. Who has read less far may have missed deleted ones."""
-    return PageChange.objects.order_by("position").values_list("position", flat=True).first() or 0
-
-
 def place_to_begin(rows: int = 500) -> int:
     """Return a position from which a new reader of the log reads at most about `rows` of it."""
     found = PageChange.objects.order_by("-position").values_list("position", flat=True)[rows : rows + 1]

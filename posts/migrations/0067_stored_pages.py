@@ -20,6 +20,13 @@ class Migration(migrations.Migration):
                 ("edition", models.CharField(max_length=32, unique=True)),
                 ("horizon", models.BigIntegerField()),
                 ("floor", models.BigIntegerField()),
+                (
+                    "read_at",
+                    models.DateTimeField(
+                        db_default=django.db.models.functions.datetime.Now(),
+                        help_text="When the change log was last read.",
+                    ),
+                ),
                 ("next_post", models.BigIntegerField(null=True)),
                 ("walked_at", models.DateTimeField(null=True)),
             ],

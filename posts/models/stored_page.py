@@ -65,6 +65,7 @@ class StoredPageState(models.Model):
     edition = models.CharField(max_length=32, unique=True)
     horizon = models.BigIntegerField()
     floor = models.BigIntegerField()
+    read_at = models.DateTimeField(db_default=Now(), help_text="When the change log was last read.")
     next_post = models.BigIntegerField(null=True)
     walked_at = models.DateTimeField(null=True)
 

@@ -6,6 +6,7 @@ background has marked the pages of every change below its horizon, and this proc
 
 import json
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import Error, connection
 from django.http.request import validate_host
+from django.utils import timezone
 
 from posts.db import change_log
 from posts.models import StoredPage, StoredPageState
@@ -30,15 +32,15 @@ _COLUMNS = "position keys headers etag last_modified route seconds body".split()
 def _find(vendor: str) -> str:
     """Return the statement for one page.
 
-    A horizon ahead of the log comes from another server, before a restoration. One behind its oldest row may have
-    missed changes: the edition was taken back for days, or its workers stood still.
+    A horizon ahead of the log comes from another server, before a restoration. An edition that was
+    taken back for days, or whose workers stood still, may have missed changes.
     """
     return f"""
         SELECT state.horizon, {", ".join(f"page.{column}" for column in _COLUMNS)}
         FROM {_PAGES} page JOIN {_STATES} state ON state.edition = page.edition
         WHERE page.edition = %s AND page.path = %s AND NOT page.is_stale AND page.position >= state.floor
         AND state.horizon <= {change_log.HORIZON[vendor]}
-        AND state.horizon >= (SELECT COALESCE(MIN(position), 0) FROM {change_log.TABLE})
+        AND state.read_at > %s
     """  # noqa: S608 (our own names)
 
 
@@ -59,7 +61,8 @@ class StoredPages:
             return None
         try:
             with connection.cursor() as cursor:
-                cursor.execute(_find(connection.vendor), [self._edition, path.encode("latin-1").decode()])
+                oldest = connection.ops.adapt_datetimefield_value(oldest_reading())
+                cursor.execute(_find(connection.vendor), [self._edition, path.encode("latin-1").decode(), oldest])
                 row = cursor.fetchone()
         except (Error, UnicodeDecodeError):
             # The view will meet the same problem and report it.
@@ -79,7 +82,7 @@ def shown_headers(paths: Iterable[str]) -> dict[str, dict[str, str]]:
     found = list(pages.values_list("path", "keys", "headers"))
     # After the pages: a change between the two queries is then known.
     changes = change_log.changes_since(state.horizon)
-    if changes.rows is None or not change_log.oldest_position() <= state.horizon <= changes.horizon:
+    if changes.rows is None or changes.horizon < state.horizon or state.read_at < oldest_reading():
         return {}
     changed = frozenset[str]().union(*(keys for _, _, keys in changes.rows))
     return {
@@ -96,6 +99,11 @@ def place_to_begin() -> int:
     if state is None or state.horizon >= usual:
         return usual
     return max(state.horizon, change_log.place_to_begin(MOST_ROWS))
+
+
+def oldest_reading() -> datetime:
+    """Return since when an edition must have read the change log: well before rows of a day ago are deleted."""
+    return timezone.now() - timedelta(hours=20)
 
 
 def is_our_host(host: str) -> bool:

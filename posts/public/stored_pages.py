@@ -19,7 +19,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from posts.db.change_log import EVERYTHING, LISTS, SWITCHES, Changes, changes_since, oldest_position, post_key
+from posts.db.change_log import EVERYTHING, LISTS, SWITCHES, Changes, changes_since, post_key
 from posts.db.keyset import in_chunks
 from posts.models import Post, StoredPage, StoredPageKey, StoredPageState, Term
 from posts.page_cache import may_be_cached
@@ -27,7 +27,7 @@ from posts.page_cache.edition import edition
 from posts.page_cache.freshness import Snapshot
 from posts.page_cache.page import Page
 from posts.page_cache.policy import BY_BACKGROUND
-from posts.page_cache.stored import is_our_host
+from posts.page_cache.stored import is_our_host, oldest_reading
 from posts.public import sitemaps
 from posts.public.lists import KINDS
 
@@ -111,12 +111,12 @@ def _mark_changed(own: str) -> None:
         StoredPageKey.objects.filter(page__in=pages).delete()
         pages.delete()
         state.floor, state.next_post = changes.horizon, _BEYOND
-    elif SWITCHES in keys or oldest_position() > state.horizon:
+    elif SWITCHES in keys or state.read_at < oldest_reading():
         # All pages show something that changed, or may: rows were deleted from the log before they were read here.
         state.floor, state.next_post = changes.newest + 1, _BEYOND
     elif state.next_post is None and state.walked_at and state.walked_at < timezone.now() - RENEWED_AFTER:
         state.next_post = _BEYOND
-    state.horizon = changes.horizon
+    state.horizon, state.read_at = changes.horizon, timezone.now()
     state.save()
     site = _site_paths()
     _add(own, site)
@@ -132,7 +132,8 @@ def _locked_state(own: str) -> StoredPageState:
     if state is None:
         now = changes_since(_BEYOND).horizon
         StoredPageState.objects.bulk_create(
-            [StoredPageState(edition=own, horizon=now, floor=now, next_post=_BEYOND)], ignore_conflicts=True
+            [StoredPageState(edition=own, horizon=now, floor=now, read_at=timezone.now(), next_post=_BEYOND)],
+            ignore_conflicts=True,
         )
         state = StoredPageState.objects.select_for_update().get(edition=own)
     return state
