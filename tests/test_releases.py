@@ -72,8 +72,10 @@ def test_a_plan_runs_at_its_own_time_and_not_at_the_next_minute():
     planned = plan(approved_later())
     run = JobRun.objects.select_related("task").get(key=f"plan {planned.pk}")
     assert (run.job_name, run.task.run_after) == ("run planned releases", planned.due_at)
-    DBTaskResult.objects.filter(pk=run.pk).update(run_after=timezone.now())
-    ScheduledRelease.objects.update(due_at=timezone.now())
+    # SQLite's clock shows whole milliseconds, so a job due in this one would wait for the next.
+    moment = timezone.now() - datetime.timedelta(seconds=1)
+    DBTaskResult.objects.filter(pk=run.pk).update(run_after=moment)
+    ScheduledRelease.objects.update(due_at=moment)
     run_waiting_jobs()
     planned.refresh_from_db()
     assert planned.state == "done"
