@@ -20,6 +20,8 @@ from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate, pre_migrate
 
+from posts.db.triggers import drop
+
 PREFIX = "audit_guard"
 KEPT_AT_LEAST = 90  # days
 REFUSAL = "The audit trail is append-only."
@@ -167,7 +169,7 @@ def install_guards(connection: BaseDatabaseWrapper) -> None:
     found = installed_guards(connection)
     for name, (table, source) in found.items():
         if name not in wanted or wanted[name].source != source:
-            _drop(connection, name, table)
+            drop(connection, name, table)
     for name, guard in wanted.items():
         if name not in found or guard.source != found[name][1]:
             _create(connection, guard)
@@ -198,14 +200,6 @@ def installed_guards(connection: BaseDatabaseWrapper) -> dict[str, tuple[str, st
         return {name: (table, source) for name, table, source in cursor.fetchall()}
 
 
-def _drop(connection: BaseDatabaseWrapper, name: str, table: str) -> None:
-    with connection.cursor() as cursor:
-        if connection.vendor == "sqlite":
-            cursor.execute(f"DROP TRIGGER {name}")
-        else:
-            cursor.execute(f"DROP TRIGGER {name} ON {table}; DROP FUNCTION IF EXISTS {name}()")
-
-
 def _create(connection: BaseDatabaseWrapper, guard: Guard) -> None:
     # One at a time: each locks its table against writers for a moment.
     with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
@@ -231,7 +225,7 @@ def _before_migrating(using: str, plan: list[Any] | None = None, **signal: Any) 
     # SQLite rebuilds a table to alter it, and refuses that while a trigger names the table.
     if plan and connections[using].vendor == "sqlite":
         for name, (table, _) in installed_guards(connections[using]).items():
-            _drop(connections[using], name, table)
+            drop(connections[using], name, table)
 
 
 def _after_migrating(using: str, **signal: Any) -> None:

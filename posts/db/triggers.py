@@ -63,7 +63,7 @@ def drop(connection: BaseDatabaseWrapper, name: str, table: str) -> None:
         if connection.vendor == "sqlite":
             cursor.execute(f"DROP TRIGGER {name}")
         else:
-            cursor.execute(f"DROP TRIGGER {name} ON {table}; DROP FUNCTION {name}()")
+            cursor.execute(f"DROP TRIGGER {name} ON {table}; DROP FUNCTION IF EXISTS {name}()")
 
 
 def _create(connection: BaseDatabaseWrapper, trigger: Trigger) -> None:
