@@ -33,6 +33,9 @@ def _add_ids(logger: Any, method: str, event: structlog.typing.EventDict) -> str
 class _Formatter(structlog.stdlib.ProcessorFormatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line of a record; log_request() has made its own."""
+        if record.name.startswith("django.security."):
+            # A stranger sent a wrong host, too many fields and so on. The message says which; no code of ours failed.
+            record.exc_info = record.exc_text = None
         return getattr(record, "line", None) or _hidden(super().format(record))
 
 

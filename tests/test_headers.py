@@ -426,6 +426,13 @@ def test_no_address_and_no_header_forges_a_line_of_the_log(client, caplog):
     assert not re.search(r"hunter2|secret-in-a-query|mail\.example|csrfmiddlewaretoken|sessionid", caplog.text)
 
 
+def test_a_request_for_another_host_leaves_a_line_that_says_so_and_no_traceback(client, caplog):
+    caplog.handler.setFormatter(json_formatter())
+    assert client.get("/", headers={"Host": "elsewhere.example"}).status_code == 400
+    said = [json.loads(line) for line in caplog.text.splitlines() if "elsewhere.example" in line]
+    assert said and not any("exception" in line for line in said)
+
+
 def test_an_answer_names_the_request_as_the_log_does_and_tells_nothing_else(client, settings, caplog):
     settings.ROOT_URLCONF = __name__
     client.raise_request_exception = False
