@@ -45,7 +45,7 @@ class PurgePost(AdminPage):
         if self.request.POST.get("source_id", "").strip() != subject.source_id:
             raise Refused("Type the source id of the post to confirm.")
         purge_post(subject, by=self.person, why=self.request.POST.get("why", ""))
-        return "The post is purged. Delete it in backups and import files too."
+        return "The post is purged. Delete it from backups and import files too."
 
     actions = {"purge": purge}
 
