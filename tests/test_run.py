@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,9 +23,11 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Return where the database of these tests lies; the first start fills it."""
-    return tmp_path_factory.mktemp("a folder with spaces")
+def folder(tmp_path_factory, sites):
+    """Return where the database of these tests lies, which is migrated; the first start fills it."""
+    folder = tmp_path_factory.mktemp("a folder with spaces")
+    shutil.copy(sites.migrated.database, folder / "site.sqlite3")
+    return folder
 
 
 @pytest.fixture
