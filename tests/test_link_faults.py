@@ -15,7 +15,7 @@ from posts.operations.fix_links import fix_links
 from posts.outgoing import Answer
 from tests.factories import RecordFactory, approve, edit, fresh, make_post, person
 
-MOVED = {"http://a.org/x": "https://a.org/x"}
+MOVED = {"http://a.org/x": "https://a.org/x", "//a.org/x": "https://a.org/x"}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ MOVED = {"http://a.org/x": "https://a.org/x"}
         ("https://a.org/x?utm_source=mail&b=2&fbclid=3#c", [TRACKING], "https://a.org/x?b=2#c"),
         ("?page=2", [RELATIVE], ""),
         ("HTTP://a.org:80/x", [PLAIN], "https://a.org/x"),
+        ("//a.org/x", [PLAIN], "https://a.org/x"),
         ("http://a.org:8080/x", [PLAIN], None),
         ("https://a.org/?token=eyJhbGciOiJIUzI1NiJ9.abc", [SECRET], "https://a.org/"),
         ("https://a.org/#access_token=1", [SECRET], "https://a.org/"),
@@ -45,6 +46,7 @@ MOVED = {"http://a.org/x": "https://a.org/x"}
         # What is written for the reader's own machine, or as an example.
         ("http://localhost:8000/x", [], None),
         ("http://10.0.0.1/", [], None),
+        ("//localhost/x", [], None),
         ("http://api.example.com/?api_key=secret", [], None),
         ("https://user:password@example.org/", [], None),
         # Parameters that only look alike.
@@ -80,6 +82,7 @@ def body_with(body, new):
         ("[a][1]\n\n[1]: http://a.org/x 'It'", "[a][1]\n\n[1]: https://a.org/x 'It'"),
         ("![a](http://a.org/x)", "![a](https://a.org/x)"),
         ("| a |\n|---|\n| [b](http://a.org/x) |", "| a |\n|---|\n| [b](https://a.org/x) |"),
+        ("[a](//a.org/x)", "[a](https://a.org/x)"),
         # Only the whole address.
         ("[a](http://a.org/x) [b](http://a.org/xy)", "[a](https://a.org/x) [b](http://a.org/xy)"),
         # Never in code.

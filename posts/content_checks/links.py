@@ -39,13 +39,13 @@ def link_relative(text: CheckedText) -> Iterable[Told]:
     )
 
 
-@check(PLAIN, "advises", version=2, inputs=[WHOLE_RECORD])
+@check(PLAIN, "advises", version=3, inputs=[WHOLE_RECORD])
 def link_http(text: CheckedText) -> Iterable[Told]:
     return _told(
         text,
         PLAIN,
-        "A link begins with http://, so others can read and change what the reader gets",
-        "links begin with http://, so others can read and change what the reader gets",
+        "A link does not begin with https://, so others can read and change what the reader gets",
+        "links do not begin with https://, so others can read and change what the reader gets",
         "Change the address to https://.",
     )
 

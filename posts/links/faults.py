@@ -100,6 +100,11 @@ def faults_of(address: str) -> list[Fault]:
     """Return the faults of the address of a link, in the order of KINDS."""
     if _IS_RELATIVE.match(address):
         return [Fault(RELATIVE, "")] if address and not is_file_link(address) else []
+    if address.startswith("//"):
+        # It takes the scheme of the page on which it stands.
+        whole = f"https:{address}"
+        host = host_of_link(whole)
+        return [Fault(PLAIN, whole)] if host and not is_reserved(host) else []
     host = host_of_link(address)
     if not host:
         return []
