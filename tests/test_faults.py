@@ -104,3 +104,12 @@ def test_a_clock_that_jumps_carries_out_a_plan_once(db, jump):
         run_due(moment)
     assert Release.objects.filter(post=post).count() == 1
     assert Post.objects.get(pk=post.pk).live_revision_id == post.head_revision_id
+
+
+def test_a_worker_whose_clock_is_ahead_carries_out_no_plan_before_its_time(db, monkeypatch):
+    by, now = person(), timezone.now()
+    post = approve(make_post(), by=by, release=False)
+    plan = Plan("release", now + timedelta(days=1), "UTC", post.head_revision, by, "Less toil.", "Roll back.")
+    schedule_release(post, plan, by=by, now=now)
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(days=3))
+    assert run_due() == [] and not Release.objects.filter(post=post).exists()

@@ -2,19 +2,23 @@
 
 from io import StringIO
 
+import psycopg
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
-from django.db import connection, migrations, models, transaction
+from django.db import OperationalError, connection, migrations, models, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.state import ModelState, ProjectState
 
-from posts.db.migration_plan import missing_migrations
+from posts.db import short_locks
+from posts.db.migration_plan import is_all_sql, missing_migrations
 from posts.models import AccountState, Deployment, Notification, Post, Remark, SourceLink, UnsavedText, WebSession
 from posts.monitoring.readiness import NotReady, _complete_schema, _schema
 from tests.factories import make_post, person
 from tests.migration_rules import faults_of, findings
+from tests.page_processes import database_url
+from tests.sites import conninfo
 
 # Migrations that take something away, or need one that does
 
@@ -76,6 +80,89 @@ def test_a_later_version_says_which_migration_it_still_needs(transactional_db, a
         _schema()
     migrate(post_deployment=True)
     assert is_applied("9901_takes_away") and is_applied("9902_adds")
+
+
+# What readers notice of a migration
+
+
+class AltersPosts(migrations.Migration):
+    operations = (migrations.AddField("post", "mark", models.IntegerField(null=True)),)
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite locks the whole database")
+def test_a_migration_gives_up_its_place_while_a_table_is_in_use(transactional_db, after_release, monkeypatch):
+    after_release["9901_alters_posts"] = AltersPosts
+    monkeypatch.setattr(short_locks, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(short_locks, "TRIES", 3)
+    with psycopg.connect(conninfo(database_url())) as reader:
+        reader.execute("SELECT count(*) FROM posts_post")
+        with pytest.raises(OperationalError, match="lock timeout"):
+            migrate()
+        assert not is_applied("9901_alters_posts")
+        # Nobody waits behind it.
+        with psycopg.connect(conninfo(database_url())) as other:
+            other.execute("SET lock_timeout = '1ms'")
+            other.execute("SELECT count(*) FROM posts_post")
+    migrate()
+    assert is_applied("9901_alters_posts")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT mark FROM posts_post")
+        cursor.execute("ALTER TABLE posts_post DROP COLUMN mark")
+
+
+class ReadsMeanwhile(migrations.AddField):
+    """Lets a reader of the table come while Django computes the second of its statements."""
+
+    def database_forwards(self, *arguments):
+        super().database_forwards(*arguments)
+        if connection.vendor == "postgresql":
+            with psycopg.connect(conninfo(database_url())) as reader:
+                reader.execute("SET lock_timeout = '1ms'")
+                reader.execute("SELECT count(*) FROM posts_post")
+
+
+class AddsMuch(migrations.Migration):
+    operations = (
+        ReadsMeanwhile("post", "mark", models.IntegerField(null=True)),
+        ReadsMeanwhile("post", "by", models.ForeignKey("auth.User", models.CASCADE, null=True)),
+        migrations.AddIndex("post", models.Index(fields=["mark"], name="marks_of_posts")),
+    )
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite locks the whole database")
+def test_nobody_waits_while_the_statements_of_a_migration_are_computed(transactional_db, after_release):
+    after_release["9901_adds_much"] = AddsMuch
+    migrate()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_indexes WHERE indexname = 'marks_of_posts'")
+        assert cursor.fetchone() == (1,)
+        cursor.execute("SELECT count(*) FROM pg_constraint WHERE conname LIKE 'posts_post_by_id_%_fk_auth_user_id'")
+        assert cursor.fetchone() == (1,)
+        cursor.execute("ALTER TABLE posts_post DROP COLUMN mark, DROP COLUMN by_id")
+
+
+def writes(apps, editor):
+    apps.get_model("posts", "Post").objects.update(mark=1)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "operations",
+    [
+        [migrations.RunPython(writes, writes)],
+        [migrations.SeparateDatabaseAndState([migrations.RunPython(writes, writes)])],
+        [
+            migrations.AddField("note", "text", models.CharField(max_length=20, null=True)),
+            migrations.AlterField("Note", "text", models.CharField(max_length=30, null=True)),
+        ],
+    ],
+)
+def test_a_migration_is_not_computed_beforehand_if_a_part_of_it_depends_on_what_was_done(operations):
+    migration = migrations.Migration("0099_new", "posts")
+    migration.operations = operations
+    assert not is_all_sql(migration)
+    migration.operations = [operations[-1]] if len(operations) > 1 else []
+    assert is_all_sql(migration)
 
 
 # What the previous version deletes

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from posts.errors import LONG_WORDS, NotAllowed, Refused, checked_words, require_person, require_within_limits
@@ -144,9 +145,10 @@ def run_due(now: datetime.datetime | None = None) -> list[ScheduledRelease]:
     Each is a transaction of its own that checks everything again under lock, and is done or refused for good. It may
     run at any time in any number of processes. If a plan fails for another reason (the database is away), it stays
     waiting, is logged, and the others still run; the first such error is raised at the end.
+    now: by default what the database's clock says, because that of a worker may be ahead.
     """
+    due = ScheduledRelease.objects.filter(state=WAITING, due_at__lte=now or Now()).order_by("due_at", "pk")
     now = now or timezone.now()
-    due = ScheduledRelease.objects.filter(state=WAITING, due_at__lte=now).order_by("due_at", "pk")
     settled: list[ScheduledRelease] = []
     errors: list[Exception] = []
     for pk in list(due.values_list("pk", flat=True)):
