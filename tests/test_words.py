@@ -1,5 +1,6 @@
 """Every string that a person can see is plain English, in the words of docs/glossary.md."""
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -53,6 +54,7 @@ ALLOWED = re.compile(r"sent back for changes|twins in the queue|(?:look at posts
 MOST_WORDS = 28
 
 
+@functools.cache
 def strings() -> list[Shown]:
     """Return the strings that have to be plain."""
     return [shown for shown in shown_strings() if not shown.path.startswith(FREE)]
