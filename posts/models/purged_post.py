@@ -42,7 +42,7 @@ class PurgedAddress(models.Model):
 def purged_addresses(slugs: Iterable[str]) -> set[str]:
     """Return those of `slugs` (or paths of an old site) that a purged post had."""
     by_digest = {digest_of_name(slug): slug for slug in slugs}
-    found = PurgedAddress.objects.filter(digest__in=by_digest).values_list("digest", flat=True)
+    found = PurgedAddress.objects.filter(digest__among=by_digest.keys()).values_list("digest", flat=True)
     return {by_digest[digest] for digest in found}
 
 
@@ -54,5 +54,5 @@ def is_gone(slug: str) -> bool:
 def purged_identities(source_ids: Iterable[str]) -> set[str]:
     """Return those of `source_ids` that a purged post had."""
     by_digest = {digest_of_name(source_id): source_id for source_id in source_ids}
-    found = PurgedPost.objects.filter(identity__in=by_digest).values_list("identity", flat=True)
+    found = PurgedPost.objects.filter(identity__among=by_digest.keys()).values_list("identity", flat=True)
     return {by_digest[digest] for digest in found}

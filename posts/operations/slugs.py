@@ -48,7 +48,8 @@ def distinct_slug(slug: str, source_id: str, digits: int = DIGITS[0]) -> str:
 
 def taken_slugs(slugs: Iterable[str]) -> set[str]:
     """Return those of `slugs` that a post has or ever had (three queries)."""
-    slugs = list(slugs)
+    # A set, because Django looks at each item of a list.
+    slugs = set(slugs)
     if len(slugs) <= FEW:
         found = {slug for query in _prepared(connection.vendor) for (slug,) in query.rows(slugs=slugs)}
         return found | purged_addresses(slugs)

@@ -21,6 +21,9 @@ _SPOKEN = (
 )
 # Node.js is one word, 3.12 are two numbers.
 _DOT_IN_WORD = re.compile(r"(?<=[^\W\d_])\.(?=[^\W\d_])")
+# What most titles are made of: nothing here has a meaning of its own, and all but letters and digits ends a word.
+_SIMPLE = re.compile(r"[A-Za-z0-9 ,:;!?()/_-]*")
+_SIMPLE_LETTERS = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ,:;!?()/_-", "abcdefghijklmnopqrstuvwxyz          ")
 # Each of these is a word or a syllable: 数据库 is shu-ju-ku.
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
@@ -36,6 +39,8 @@ def slug_from(text: str, *, limit: int = MAX_WORDS) -> str:
     With SLUG_LETTERS=ascii other scripts are transliterated, with unicode they stay: C++ на Go → c-plus-plus-na-go or
     c-plus-plus-на-go.
     """
+    if _SIMPLE.fullmatch(text):
+        return cut_slug("-".join(text.translate(_SIMPLE_LETTERS).split()), limit)
     text = _INVISIBLE.sub("", _APOSTROPHES.sub("", unicodedata.normalize("NFKC", text)))
     for sign, words in _SPOKEN:
         text = sign.sub(words, text)

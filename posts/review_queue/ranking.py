@@ -41,6 +41,7 @@ from posts.models import (
     TextSketch,
     TextTwin,
 )
+from posts.models.fields import dump_json
 from posts.models.four_eyes import readers_of
 from posts.related.near_duplicates import MIN_SIMILARITY, near_duplicates_that_count
 from posts.review_queue import weights
@@ -72,6 +73,8 @@ RANKED = (
 
 
 LABEL = ("kind", "name", "entry_id")
+# Django makes the value of an enumeration anew each time.
+_OF_REASON, _OF_STACK = QueueLabel.Kind.REASON.value, QueueLabel.Kind.STACK.value
 # The columns needed of a post, of its head and of its live text.
 OF_POST = "generator claimed_hash import_fingerprint first_batch_id last_batch_id first_published_at stack".split()
 OF_HEAD = "fingerprint status version created_at".split()
@@ -118,12 +121,10 @@ def reasons_of(facts: Facts) -> list[RiskReason]:
             found.append({"code": code, "points": points, "detail": detail, **more})
 
     post = facts.post
-    if facts.flags[ReviewFlag.Reason.SOURCE]:
-        add(weights.SOURCE)
+    unknown = _unknown_origin(post) if post["first_batch_id"] else ""
+    found += _reasons_of_record(facts.flags[ReviewFlag.Reason.SOURCE] > 0, unknown)
     if flags := facts.flags.total() - facts.flags[ReviewFlag.Reason.SOURCE]:
         add(weights.FLAG, detail=f"{flags} open" if flags > 1 else "")
-    if post["first_batch_id"] and (unknown := _unknown_origin(post)):
-        add(weights.ORIGIN, detail=unknown)
     if facts.near_duplicate:
         similarity, twin = facts.near_duplicate
         share = max(0.0, (similarity - MIN_SIMILARITY) / (1 - MIN_SIMILARITY))
@@ -147,7 +148,28 @@ def reasons_of(facts: Facts) -> list[RiskReason]:
         add(weights.CHANGED)
     if facts.approved_in_part_by:
         add(weights.PART, detail=f"only {facts.approved_in_part_by} has approved")
-    return sorted(found, key=lambda reason: (-reason["points"], weights.CODES.index(reason["code"])))
+    return _most_first(found)
+
+
+def _most_first(reasons: Iterable[RiskReason]) -> list[RiskReason]:
+    return sorted(reasons, key=lambda reason: (-reason["points"], weights.CODES.index(reason["code"])))
+
+
+def _reasons_of_record(is_flagged: bool, unknown: str) -> list[RiskReason]:
+    """Return the reasons that a record alone gives. is_flagged: by its source. unknown: from _unknown_origin()."""
+    reasons = []
+    if is_flagged:
+        reasons.append({"code": weights.SOURCE, "points": WEIGHTS[weights.SOURCE].points(), "detail": ""})
+    if unknown:
+        reasons.append({"code": weights.ORIGIN, "points": WEIGHTS[weights.ORIGIN].points(), "detail": unknown})
+    return [reason for reason in reasons if reason["points"]]
+
+
+@lru_cache(maxsize=64)
+def _prepared_reasons(is_flagged: bool, unknown: str) -> tuple[str, int, tuple[str, ...]]:
+    """Return the same for a new post: (the reasons as JSON, their points, their codes)."""
+    reasons = _most_first(_reasons_of_record(is_flagged, unknown))
+    return dump_json(reasons), sum(reason["points"] for reason in reasons), tuple(reason["code"] for reason in reasons)
 
 
 def counted_findings(findings: Iterable[dict[str, Any]], worth: Mapping[str, int]) -> Iterator[tuple[str, int, float]]:
@@ -271,14 +293,42 @@ def admit_new_posts(
     whether it has the flag of its source) of each, so that nothing is read. insert(model, rows, names): inserts a set
     of rows (dicts of these columns), as the import's writer does.
     """
-    facts = {}
+    new = list(new)
+    worth = _worths({post["generator"] for post, _, _ in new})
+    now = timezone.now()
+    entries: list[dict[str, Any]] = []
+    labels: list[Label] = []
     for post, head, is_flagged in new:
-        known = {name: post[name] for name in OF_POST} | {f"head_revision__{name}": head[name] for name in OF_HEAD}
-        known |= {"live_revision__fingerprint": None, "live_revision__version": None}
-        facts[post["id"]] = Facts(known, flags=Counter([ReviewFlag.Reason.SOURCE] * is_flagged))
-    entries, labels = _entries(facts, {}, timezone.now())
+        reasons, points, codes = _prepared_reasons(is_flagged, _unknown_origin(post))
+        of_generator = worth.get(post["generator"], 0)
+        age = age_points(head["created_at"], now)
+        stack = _names_of_stack(post["stack"])
+        pk = post["id"]
+        entries.append(
+            {
+                "post_id": pk,
+                "fingerprint": head["fingerprint"],
+                "points": points + of_generator + age,
+                "text_points": points,
+                "generator_points": of_generator,
+                "age_points": age,
+                "reasons": reasons,
+                "waiting_since": head["created_at"],
+                "status": head["status"],
+                "version": head["version"],
+                "live_version": "",
+                "is_back": False,
+                "stack": stack,
+                "words": None,
+                "generator": post["generator"],
+                "batch_id": post["last_batch_id"],
+                "is_complete": False,
+            }
+        )
+        labels += [(_OF_REASON, code, pk) for code in codes]
+        labels += [(_OF_STACK, name, pk) for name in dict.fromkeys(stack) if name]
     insert(QueueEntry, entries, set(entries[0]))
-    insert(QueueLabel, [dict(zip(LABEL, label, strict=True)) for label in dict.fromkeys(labels)], set(LABEL))
+    insert(QueueLabel, [dict(zip(LABEL, label, strict=True)) for label in labels], set(LABEL))
 
 
 def admit_posts(ids: Iterable[int]) -> None:
@@ -339,8 +389,7 @@ def _entries(
 
     since: {primary key: waiting since} of those already in the queue.
     """
-    names = {fact.post["generator"] for fact in facts.values()}
-    worth = dict(_worth(connection.vendor).rows(names=list(names)))
+    worth = _worths({fact.post["generator"] for fact in facts.values()})
     entries: list[dict[str, Any]] = []
     labels: list[Label] = []
     for pk, fact in facts.items():
@@ -349,7 +398,7 @@ def _entries(
         text = sum(reason["points"] for reason in reasons)
         generator = worth.get(post["generator"], 0)
         age = age_points(entered, now)
-        stack = [" ".join(name.split())[:100] for name in post["stack"][:MAX_STACK] if isinstance(name, str)]
+        stack = _names_of_stack(post["stack"])
         entries.append(
             {
                 "post_id": pk,
@@ -371,9 +420,18 @@ def _entries(
                 "is_complete": fact.is_checked and fact.is_compared,
             }
         )
-        labels += [(QueueLabel.Kind.REASON.value, reason["code"], pk) for reason in reasons]
-        labels += [(QueueLabel.Kind.STACK.value, name, pk) for name in dict.fromkeys(stack) if name]
+        labels += [(_OF_REASON, reason["code"], pk) for reason in reasons]
+        labels += [(_OF_STACK, name, pk) for name in dict.fromkeys(stack) if name]
     return entries, labels
+
+
+def _names_of_stack(stack: list[Any]) -> list[str]:
+    return [" ".join(name.split())[:100] for name in stack[:MAX_STACK] if isinstance(name, str)]
+
+
+def _worths(generators: Collection[str]) -> dict[str, int]:
+    """Return {generator: points} of those that have points."""
+    return dict(_worth(connection.vendor).rows(names=list(generators)))
 
 
 @lru_cache(maxsize=2)
