@@ -526,9 +526,9 @@ MUTATIONS = [
     Mutation(
         "Posts of a paused generator come in held",
         "posts/importing/plan.py",
-        "validated",
-        "distinct((*row.holds, *own, *paused(record)))",
-        "distinct((*row.holds, *own))",
+        "completed",
+        "distinct((*verdict.holds, *paused(verdict.record)))",
+        "verdict.holds",
         "tests/test_generators.py paused",
     ),
     Mutation(

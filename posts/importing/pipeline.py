@@ -8,7 +8,6 @@ import socket
 import time
 from collections import abc
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -18,6 +17,7 @@ from django.utils import timezone
 
 from posts.errors import require
 from posts.importing.backlog import WAITS, BacklogFull, claim_room, room_of
+from posts.importing.checking import Checked, Checker
 from posts.importing.generators import holds_of_paused, known_generators, origin_by
 from posts.importing.link_ledger import LinkLedger
 from posts.importing.locks import AlreadyRunning, source_lock
@@ -29,7 +29,6 @@ from posts.importing.plan import (
     Settled,
     known_line_hashes,
     plan_chunk,
-    validated,
 )
 from posts.importing.readers import READERS
 from posts.importing.readers.base import Row
@@ -52,7 +51,7 @@ CHUNK_ROWS = {"sqlite": 200, "postgresql": 1000}
 CHUNK_BYTES = 8 * 1024 * 1024
 # Settings for writing many rows: see _bulk_settings().
 BULK_SETTINGS: dict[str, dict[str, int | str]] = {
-    "sqlite": {"mmap_size": 0, "synchronous": "NORMAL"},
+    "sqlite": {"mmap_size": 0, "synchronous": "NORMAL", "wal_autocheckpoint": 8000},
     "postgresql": {"synchronous_commit": "off"},
 }
 # Another writer may take a source id or an address between SELECT and INSERT; then try again.
@@ -355,7 +354,7 @@ class _Run:
 
     def _one_ahead(self, rows: Iterator[Row]) -> abc.Generator["_Chunk"]:
         """Yield _Chunks. While the database writes one, the next is validated."""
-        with ThreadPoolExecutor(1, thread_name_prefix="alphanode-import") as checker:
+        with Checker(self.batch, only_new=self.only_new) as checker:
             chunk = None
             while True:
                 coming = None
@@ -363,7 +362,8 @@ class _Run:
                     mark, position = self.reader.mark(), self.reader.position()
                     known = known_line_hashes(read)
                     paused = holds_of_paused(self.batch)
-                    checked = checker.submit(validated, self.batch, read, known, only_new=self.only_new, paused=paused)
+                    more = len(read) >= CHUNK_ROWS[connection.vendor]
+                    checked = checker.submit(read, known, paused=paused, more=more)
                     coming = _Chunk(read, mark, position, checked)
                 if chunk:
                     yield chunk
@@ -379,7 +379,7 @@ class _Run:
     def _take(self, chunk: "_Chunk") -> None:
         """Plan one chunk and write it with its checkpoint."""
         batch = self.batch
-        incoming, refused = chunk.checked.result()
+        incoming, refused = chunk.checked()
         if self.dry_run:
             samples = [sample_of(item) for item in incoming if isinstance(item, Incoming)]
             batch.samples += samples[: SAMPLES - len(batch.samples)]
@@ -538,12 +538,12 @@ def merged_breakdown(before: dict[str, Any], after: dict[str, dict[str, Any]]) -
 
 @dataclass
 class _Chunk:
-    """Rows read together, how far the source was read with them, and their validation, which runs in parallel."""
+    """Rows read together, how far the source was read with them, and their check, which runs in parallel."""
 
     rows: list[Row]
     mark: tuple[int, str]
     position: int
-    checked: Future[tuple[list[Incoming | Settled], list[ImportIssue]]]
+    checked: Callable[[], Checked]
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import hashlib
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -17,7 +17,6 @@ from posts.importing.writers.rows import RecordRows
 from posts.models import HoldReason, ImportBatch, ImportIssue, Post, PostHold
 from posts.models.fields import dump_json
 from posts.models.import_batch import COUNTS
-from posts.models.post import generator_of
 from posts.models.purged_post import purged_identities
 from posts.operations.slugs import free_former_slugs, free_slugs
 from posts.operations.source_links import own_addresses
@@ -67,6 +66,13 @@ class Settled(NamedTuple):
     row: Row
     source_id: str
     outcome: str
+
+
+class RefusedRow(NamedTuple):
+    """A row of a source that is not an acceptable record. problems: [JSON Pointer, message] of each."""
+
+    row: Row
+    problems: list[list[str]]
 
 
 class Seen(Protocol):
@@ -148,9 +154,9 @@ class ChunkPlan:
     def warn(self, warning: str) -> None:
         self._add("warnings", warning)
 
-    def name_generator(self, record: RecordDict) -> None:
+    def name_generator(self, incoming: Incoming) -> None:
         """Count the generator that a record names, as a suggestion for the person who runs the import."""
-        if name := generator_of(record.get("payload", {})):
+        if name := incoming.rows.post["generator"]:
             self._add("generators", name)
 
     @property
@@ -173,9 +179,9 @@ class ChunkPlan:
         """The names of generators in the records that it stores."""
         return {name for name in self.breakdown["generators"] if name}
 
-    def generator_of(self, record: RecordDict) -> int | None:
+    def generator_of(self, incoming: Incoming) -> int | None:
         """Return the primary key of the Generator of a record: that of its import, else the one that it names."""
-        return self.batch.generator_id or self.generators.get(generator_of(record.get("payload", {})))
+        return self.batch.generator_id or self.generators.get(incoming.rows.post["generator"])
 
     def skip(self, row: Row, reason: str) -> None:
         self.count("skipped", row)
@@ -218,40 +224,81 @@ def validated(
 ) -> tuple[list[Incoming | Settled], list[ImportIssue]]:
     """Return ([Incoming], [ImportIssue]) of a chunk, without using the database.
 
-    known: the result of known_line_hashes(); a line that is unchanged since its last import is not even parsed.
-    paused: from holds_of_paused().
+    known: the result of known_line_hashes(). paused: from holds_of_paused().
     """
+    return completed(batch, checked_rows(rows, known, only_new=only_new), paused)
+
+
+def completed(
+    batch: ImportBatch,
+    verdicts: Iterable[Incoming | Settled | RefusedRow],
+    paused: Callable[[RecordDict], Iterable[Hold]],
+) -> tuple[list[Incoming | Settled], list[ImportIssue]]:
+    """Return the results of checked_rows() with what only the site knows. paused: from holds_of_paused()."""
     incoming: list[Incoming | Settled] = []
-    refused: list[ImportIssue] = []
+    refused = []
+    for verdict in verdicts:
+        if isinstance(verdict, RefusedRow):
+            refused.append(issue_of(batch, ImportIssue.Kind.REFUSED, verdict.row, problems=verdict.problems))
+            continue
+        if isinstance(verdict, Incoming):
+            verdict.holds = distinct((*verdict.holds, *paused(verdict.record)))
+        incoming.append(verdict)
+    return incoming, refused
+
+
+def checked_rows(
+    rows: list[Row],
+    known: dict[str, str],
+    *,
+    only_new: bool = False,
+) -> list[Incoming | Settled | RefusedRow]:
+    """Return what each row is, but for those that are skipped, without using the database.
+
+    known: the result of known_line_hashes(); a line that is unchanged since its last import is not even parsed.
+    """
+    verdicts: list[Incoming | Settled | RefusedRow] = []
     for row in rows:
         if row.skip_reason:
             continue
         line_hash = digest_in_pieces(hashlib.blake2b(digest_size=16), row.raw + row.context)
         if row.identity in known and (only_new or known[row.identity] == line_hash):
-            incoming.append(Settled(row, row.identity, "skipped" if only_new else "unchanged"))
+            verdicts.append(Settled(row, row.identity, "skipped" if only_new else "unchanged"))
             continue
         try:
             if row.problem:
                 raise RecordRefused([row.problem])
-            record = row.parse()
+            record, columns = checked_record(row)
         except RecordRefused as refusal:
             problems = [[problem.pointer, problem.message] for problem in refusal.problems]
-            refused.append(issue_of(batch, ImportIssue.Kind.REFUSED, row, problems=problems))
+            verdicts.append(RefusedRow(row, problems))
         else:
             own = holds_of_record(record, _OF_SCHEMA, row.raw if row.record is None else b"")
-            incoming.append(
+            verdicts.append(
                 Incoming(
                     row,
                     line_hash,
                     record["source_id"],
                     record,
-                    RecordRows.of(record),
+                    columns,
                     fingerprint_of(record),
-                    distinct((*row.holds, *own, *paused(record))),
+                    distinct((*row.holds, *own)),
                     tuple(own_addresses(links_in(record), row.place[0])) if row.place else (),
                 )
             )
-    return incoming, refused
+    return verdicts
+
+
+def checked_record(row: Row) -> tuple[RecordDict, RecordRows]:
+    """Return the record of a row, and the same as rows of the database; RecordRefused if it is not acceptable.
+
+    May add to the warnings of the row.
+    """
+    record = row.parse()
+    columns = RecordRows.of(record)
+    # A snapshot has no slug.
+    row.check_keys(f'{columns.snapshot}"slug":"{slug}"' if (slug := record.get("slug")) else columns.snapshot)
+    return record, columns
 
 
 def plan_chunk(
@@ -311,7 +358,7 @@ def _plan_fresh(
     recorded = _recorded_holds(posts.values())
     new = []
     for item in fresh:
-        plan.name_generator(item.record)
+        plan.name_generator(item)
         post = posts.get(item.source_id)
         if post is None:
             new.append(item)
@@ -332,8 +379,8 @@ def locked_posts(source_ids: list[str], *, lock: bool = True) -> dict[str, Post]
     """Return {source_id: Post} with what planning needs, locked in one order to prevent deadlocks."""
     if lock and connection.features.has_select_for_update:
         # In a statement of its own: with a join, a row that came while the lock was awaited would be missing.
-        list(_locks(source_ids))
-    return {post.source_id: post for post in _posts_to_plan(source_ids)}
+        list(_locks(set(source_ids)))
+    return {post.source_id: post for post in _posts_to_plan(set(source_ids))}
 
 
 def locked_post(source_id: str) -> Post | None:
@@ -344,12 +391,13 @@ def locked_post(source_id: str) -> Post | None:
     return post
 
 
-def _locks(source_ids: list[str]) -> QuerySet[Post, Any]:
+def _locks(source_ids: Collection[str]) -> QuerySet[Post, Any]:
     rows = Post.objects.filter(source_id__among=source_ids).order_by("pk")
     return rows.select_for_update().values_list("pk")
 
 
-def _posts_to_plan(source_ids: list[str]) -> QuerySet[Post]:
+# A set, because Django looks at each item of a list.
+def _posts_to_plan(source_ids: Collection[str]) -> QuerySet[Post]:
     return (
         Post.objects.filter(source_id__among=source_ids)
         .select_related("head_revision", "last_batch")

@@ -8,7 +8,7 @@ from posts.errors import Refused, require
 from posts.importing.generators import holds_of_paused
 from posts.importing.locks import AlreadyRunning, source_lock_of_operation
 from posts.importing.pipeline import busy_message, write_plan
-from posts.importing.plan import NothingSeen, plan_chunk, validated
+from posts.importing.plan import NothingSeen, checked_record, plan_chunk, validated
 from posts.importing.publication import Hold
 from posts.importing.readers.base import Row
 from posts.models import HoldReason, ImportBatch, ImportIssue
@@ -26,7 +26,7 @@ def repair_row(issue: ImportIssue, text: str, *, by: User | None) -> str:
     """
     require(by, "import_posts")
     raw = text.strip().encode()
-    Row(issue.line, raw).parse()
+    checked_record(Row(issue.line, raw))
     batch = issue.batch
     try:
         # A running import writes its counts as a whole; two writers would overwrite each other.

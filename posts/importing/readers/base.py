@@ -42,13 +42,17 @@ class Row:
         return bool(self.holds)
 
     def parse(self) -> RecordDict:
-        """Return the checked record of this row as a dict; RecordRefused if it is not one. May add to `warnings`."""
-        if self.record is not None:
-            return validate_record(self.record).to_dict()
-        record = parse_record(self.raw).to_dict()
-        if repeats_a_key(self.raw, record):
+        """Return the checked record of this row as a dict; RecordRefused if it is not one."""
+        record = parse_record(self.raw) if self.record is None else validate_record(self.record)
+        return record.to_dict()
+
+    def check_keys(self, dumped: str) -> None:
+        """Refuse a JSON text with two values for one key; note a key that was given twice with the same value.
+
+        dumped: its record as JSON.
+        """
+        if self.record is None and repeats_a_key(self.raw, dumped):
             self.warnings += (SAME_KEY_TWICE,)
-        return record
 
 
 class Reader:

@@ -242,7 +242,7 @@ class BatchWriter:
 
     def _imported(self, incoming: "Incoming", head: NewHead, revision_id: int) -> Columns:
         return head.post_columns(revision_id, last_batch_id=self.batch_id, at=self.now) | {
-            "known_generator_id": self.generator_of(incoming.record),
+            "known_generator_id": self.generator_of(incoming),
             "import_fingerprint": incoming.fingerprint,
             "import_line_hash": incoming.line_hash,
         }
@@ -279,7 +279,7 @@ class BatchWriter:
             "claimed_revision": incoming.record.get("revision", {}),
             "claimed_hash": incoming.record.get("hash", ""),
             "flags": flags if claim is None else flags | {"needs_human_review": claim},
-            "known_generator_id": self.generator_of(incoming.record),
+            "known_generator_id": self.generator_of(incoming),
             "import_fingerprint": incoming.fingerprint,
             "import_line_hash": incoming.line_hash,
         }

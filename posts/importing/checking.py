@@ -1,0 +1,167 @@
+"""Checks the rows of an import while the database writes earlier ones: in a child process, else in a thread.
+
+Python runs one thread at a time, so a thread saves only the waits for the database. A child process uses a second
+processor. It is forked when the first chunk is full, because a small import is over before that pays.
+"""
+
+import contextlib
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from typing import Any, NoReturn
+
+from posts.importing.plan import Incoming, RefusedRow, Settled, checked_rows, completed
+from posts.importing.publication import Hold
+from posts.importing.readers.base import Row
+from posts.models import ImportBatch, ImportIssue
+from posts.records.schema import RecordDict
+
+Verdict = Incoming | Settled | RefusedRow
+# {identity: hash of the line imported last} of posts that are known already.
+Known = dict[str, str]
+Paused = Callable[[RecordDict], Iterable[Hold]]
+Checked = tuple[list[Incoming | Settled], list[ImportIssue]]
+
+
+class Checker(contextlib.AbstractContextManager["Checker"]):
+    """Checks one chunk after the other. submit() returns at once and gives a function that waits for the result."""
+
+    def __init__(self, batch: ImportBatch, *, only_new: bool) -> None:
+        self._batch = batch
+        self._only_new = only_new
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="alphanode-import")
+        self._child: _Child | None = None
+
+    def submit(self, rows: list[Row], known: Known, *, paused: Paused, more: bool) -> Callable[[], Checked]:
+        """Begin to check a chunk. paused: from holds_of_paused(). more: others are likely to follow it."""
+        if self._child is None and more and _can_fork():
+            self._child = _Child(self._only_new)
+        if self._child is not None:
+            verdicts = self._child.submit(rows, known)
+        else:
+            verdicts = self._thread.submit(checked_rows, rows, known, only_new=self._only_new).result
+
+        def result() -> Checked:
+            return completed(self._batch, verdicts(), paused)
+
+        return result
+
+    def __exit__(self, *exception: object) -> None:
+        if self._child is not None:
+            self._child.end()
+        self._thread.shutdown()
+
+
+def _can_fork() -> bool:
+    """Return whether a child can help. A process with threads must not fork: what they have locked stays locked."""
+    return threading.active_count() == 1 and len(os.sched_getaffinity(0)) > 1
+
+
+class _Child:
+    """A process that checks rows and does nothing else. It ends with its parent, however that ends."""
+
+    def __init__(self, only_new: bool) -> None:
+        self._only_new = only_new
+        self._pipe, theirs = Pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            _check_until_the_end(theirs, only_new)
+        theirs.close()
+        self._waiting: Future[list[Verdict]] | None = None
+        self._rows: list[Row] = []
+        self._known: Known = {}
+
+    def submit(self, rows: list[Row], known: Known) -> Callable[[], list[Verdict]]:
+        # One chunk at a time: if both wrote into full pipes, both would wait for ever.
+        self._collect()
+        self._rows, self._known = rows, known
+        waiting: Future[list[Verdict]] = Future()
+        self._waiting = waiting
+        with contextlib.suppress(OSError):
+            self._pipe.send_bytes(pickle.dumps((rows, known), pickle.HIGHEST_PROTOCOL))
+
+        def result() -> list[Verdict]:
+            self._collect()
+            return waiting.result()
+
+        return result
+
+    def _collect(self) -> None:
+        """Receive the result that is under way, if one is."""
+        if self._waiting is None:
+            return
+        try:
+            packed = self._pipe.recv_bytes()
+        except (EOFError, OSError):
+            packed = b""
+        if packed:
+            parts = pickle.loads(packed)  # noqa: S301 (from our own child)
+            verdicts = [_unpacked(self._rows[at], *rest) for at, rest in parts]
+        else:
+            # The system ended it, or the check itself failed. The same here says why, or helps.
+            verdicts = checked_rows(self._rows, self._known, only_new=self._only_new)
+        waiting, self._waiting = self._waiting, None
+        waiting.set_result(verdicts)
+
+    def end(self) -> None:
+        self._pipe.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+
+
+def _check_until_the_end(pipe: Connection, only_new: bool) -> NoReturn:
+    """Check what comes through the pipe until nobody holds its other end; this process never returns."""
+    try:
+        # The parent decides what a signal means.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        _close_all_but(pipe.fileno())
+        while True:
+            rows, known = pickle.loads(pipe.recv_bytes())  # noqa: S301 (from the parent)
+            try:
+                packed = _packed(rows, checked_rows(rows, known, only_new=only_new))
+            except Exception:  # the parent meets it again, and reports it
+                packed = b""
+            pipe.send_bytes(packed)
+    finally:
+        # Nothing of the parent may be ended here: no connection, no temporary file.
+        os._exit(0)
+
+
+def _close_all_but(number: int) -> None:
+    """Close the parent's files: a lock or a connection must end with the parent."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for standard in range(3):
+        os.dup2(nothing, standard)
+    os.closerange(3, number)
+    os.closerange(number + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def _packed(rows: list[Row], verdicts: list[Verdict]) -> bytes:
+    places = {id(row): at for at, row in enumerate(rows)}
+    parts = [(places[id(verdict.row)], (type(verdict), *_parts_of(verdict))) for verdict in verdicts]
+    return pickle.dumps(parts, pickle.HIGHEST_PROTOCOL)
+
+
+def _parts_of(verdict: Verdict) -> tuple[Any, ...]:
+    """Return what makes a verdict beside its row, which the parent has."""
+    if isinstance(verdict, Incoming):
+        return (verdict.row.warnings, *(getattr(verdict, name) for name in _OF_INCOMING))
+    return tuple(verdict[1:])
+
+
+_OF_INCOMING = ("line_hash", "source_id", "record", "rows", "fingerprint", "holds", "links")
+
+
+def _unpacked(row: Row, kind: type[Any], *parts: Any) -> Verdict:
+    if kind is Incoming:
+        row.warnings, parts = parts[0], parts[1:]
+    verdict: Verdict = kind(row, *parts)
+    return verdict

@@ -1,0 +1,93 @@
+"""Rows of an import are checked in a child process, with the same result as here."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from posts.importing import checking
+from posts.importing.checking import Checker
+from posts.importing.publication import Hold
+from posts.importing.readers.base import Row
+from posts.models import ImportBatch
+from tests.factories import RecordFactory
+
+pytestmark = pytest.mark.once
+
+
+RECORDS = [
+    RecordFactory(source_id="plain", published_on="2024-05-06"),
+    RecordFactory(source_id="held", draft=True),
+    RecordFactory(source_id="paused", payload={"generator": "tired"}),
+    {"source_id": "bad", "title": 7},
+    RecordFactory(source_id="known"),
+]
+LINES = [json.dumps(record).encode() for record in RECORDS]
+LINES += [b'{"source_id": "twice", "title": "T", "body": "B", "title": "T"}', b"no JSON"]
+
+
+def rows():
+    """Return rows of every kind."""
+    found = [Row(number, line, f"id {number}") for number, line in enumerate(LINES, 1)]
+    return [*found, Row(9, b"", skip_reason="is in the trash")]
+
+
+def paused(record):
+    return [Hold("paused", "tired")] if record.get("payload", {}).get("generator") == "tired" else []
+
+
+def checked(checker, known):
+    incoming, refused = checker.submit(rows(), known, paused=paused, more=True)()
+    return incoming, [(issue.line, issue.problems, issue.raw) for issue in refused]
+
+
+@pytest.fixture
+def known():
+    with Checker(ImportBatch(), only_new=False) as checker:
+        incoming, _ = checker.submit(rows(), {}, paused=paused, more=False)()
+    return {"id 5": next(item.line_hash for item in incoming if item.source_id == "known")}
+
+
+@pytest.fixture
+def forking(monkeypatch):
+    monkeypatch.setattr(checking, "_can_fork", lambda: True)
+
+
+def test_a_child_process_finds_the_same_as_a_thread(known, monkeypatch):
+    found = []
+    for forks in (False, True):
+        monkeypatch.setattr(checking, "_can_fork", lambda forks=forks: forks)
+        with Checker(ImportBatch(), only_new=False) as checker:
+            # Twice: the second chunk goes to the child that the first one started.
+            found += [checked(checker, known), checked(checker, known)]
+            assert (checker._child is not None) is forks
+    assert found[0] == found[1] == found[2] == found[3]
+    incoming, refused = found[0]
+    assert len(incoming) == 5 and [line for line, *_ in refused] == [4, 7]
+    assert [hold.reason for item in incoming[1:3] for hold in item.holds] == ["draft", "paused"]
+    assert incoming[4].row.warnings and incoming[3].outcome == "unchanged"
+
+
+def test_an_import_goes_on_without_a_child_that_the_system_ended(known, forking):
+    with Checker(ImportBatch(), only_new=False) as checker:
+        before = checked(checker, known)
+        os.kill(checker._child._pid, signal.SIGKILL)
+        assert checked(checker, known) == before
+
+
+def test_the_child_ends_with_its_parent(known, forking):
+    with Checker(ImportBatch(), only_new=False) as checker:
+        checked(checker, known)
+        pid = checker._child._pid
+        # All that a killed parent still does.
+        checker._child._pipe.close()
+        assert os.waitpid(pid, 0) == (pid, 0)
+
+
+def test_no_child_is_left_after_an_import(known, forking):
+    with Checker(ImportBatch(), only_new=False) as checker:
+        checker.submit(rows(), known, paused=paused, more=True)
+        pid = checker._child._pid
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
