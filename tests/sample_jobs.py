@@ -28,9 +28,12 @@ def note(path, line):
 
 @job("test: note once", lease_seconds=10)
 def note_once(path, line):
-    """Take a moment, so that a worker can be killed in the middle."""
-    time.sleep(0.05)
+    """Say which process is at work, and take a moment, so that it can be killed in the middle."""
+    at_work = Path(f"{path}.{os.getpid()}")
+    at_work.touch()
+    time.sleep(0.2)
     append(path, line)
+    at_work.unlink()
 
 
 @job("test: urgent", is_urgent=True)

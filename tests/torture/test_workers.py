@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="SQLite has one worker"),
 ]
-JOBS, KILLS = 400, 30
+JOBS, KILLS = 200, 20
 
 
 def started():
@@ -36,6 +36,22 @@ def started():
     )
 
 
+def kill_one_at_work(workers, path, chance):
+    """Kill a worker in the middle of a job, and start another one in its place."""
+    found = []
+
+    def is_one_at_work():
+        found[:] = [number for number, worker in enumerate(workers) if os.path.exists(f"{path}.{worker.pid}")]
+        return bool(found)
+
+    wait_until(is_one_at_work)
+    time.sleep(chance.uniform(0, 0.2))
+    number = chance.choice(found)
+    workers[number].kill()
+    workers[number].wait(timeout=PATIENT_SECONDS)
+    workers[number] = started()
+
+
 def test_killed_workers_lose_no_run_and_ask_for_no_period_twice(tmp_path):
     chance, path = random.Random(22), str(tmp_path / "lines")
     for number in range(JOBS):
@@ -43,11 +59,7 @@ def test_killed_workers_lose_no_run_and_ask_for_no_period_twice(tmp_path):
     workers = [started() for _ in range(4)]
     try:
         for _ in range(KILLS):
-            time.sleep(chance.uniform(0.2, 2))
-            number = chance.randrange(len(workers))
-            workers[number].kill()
-            workers[number].wait(timeout=PATIENT_SECONDS)
-            workers[number] = started()
+            kill_one_at_work(workers, path, chance)
         wait_until(lambda: not JobRun.objects.filter(finished_at=None, job_name="test: note once").exists())
     finally:
         for worker in workers:
@@ -57,6 +69,8 @@ def test_killed_workers_lose_no_run_and_ask_for_no_period_twice(tmp_path):
     lost = sum(JobRun.objects.filter(job_name="test: note once").values_list("losses", flat=True))
     print(json.dumps({"jobs": len(done), "runs killed": lost, "done twice": sum(done.values()) - len(done)}))
     assert len(done) == JOBS
+    # Otherwise the kills have shown nothing. A few may have come between two jobs.
+    assert lost >= KILLS / 2
     # Twice only where a worker was killed between the work and its record.
     assert sum(done.values()) - JOBS <= lost
     assert JobRun.objects.filter(job_name="test: hourly").count() == 1
