@@ -8,6 +8,7 @@ import contextlib
 import os
 import pickle
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -59,6 +60,9 @@ class Checker(contextlib.AbstractContextManager["Checker"]):
 
 def _can_fork() -> bool:
     """Return whether a child can help. A process with threads must not fork: what they have locked stays locked."""
+    if sys.platform != "linux":
+        # The libraries of other systems start threads of their own.
+        return False
     return threading.active_count() == 1 and len(os.sched_getaffinity(0)) > 1
 
 
@@ -140,8 +144,11 @@ def _close_all_but(number: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in range(3):
         os.dup2(nothing, standard)
-    os.closerange(3, number)
-    os.closerange(number + 1, os.sysconf("SC_OPEN_MAX"))
+    # Not all numbers there may be: some containers allow a thousand million.
+    for other in map(int, os.listdir("/proc/self/fd")):
+        if other > 2 and other != number:
+            with contextlib.suppress(OSError):
+                os.close(other)
 
 
 def _packed(rows: list[Row], verdicts: list[Verdict]) -> bytes:
