@@ -347,7 +347,8 @@ def _sqlite_file(url: str) -> Path:
     if path.name == ":memory:":
         raise ImproperlyConfigured("DATABASE_URL names no file. A database in memory would be lost with its process.")
     try:
-        VAR_DIR.mkdir(mode=0o700, exist_ok=True)
+        if path.parent == VAR_DIR:
+            VAR_DIR.mkdir(mode=0o700, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise ImproperlyConfigured(f"DATABASE_URL: {path} can't be opened ({error.strerror}).") from error

@@ -102,6 +102,15 @@ def test_debugging_is_for_names_that_mean_this_network(load, host):
         load(DEBUG="on", ALLOWED_HOSTS=f"{host},93.184.216.34")
 
 
+def test_a_database_elsewhere_needs_no_folder_in_that_of_the_project(load, monkeypatch):
+    # An image of a container is not writable.
+    def refuse(*arguments, **options):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    assert load()["DATABASES"]["default"]["NAME"]
+
+
 def test_a_misspelled_name_in_the_file_of_settings_stops_the_start(tmp_path):
     file = tmp_path / ".env"
     environment = PRODUCTION | {"ENV_FILE": str(file), "DATABASE_URL": f"sqlite:///{tmp_path}/x.sqlite3"}
