@@ -14,7 +14,7 @@ SPREAD_BROWSER = -n auto --dist worksteal
 # to store compiled code: each of the hundreds of processes would compile it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
-.PHONY: help rehearsal run test test-sqlite test-postgres test-browser validate corpora mutations torture grow bench bench-synthesis bench-imports bench-pushes bench-pages bench-rendering bench-admin bench-checks bench-costly security check lint strings format lock editor venv venv-dev clean
+.PHONY: help rehearsal run test test-sqlite test-postgres test-browser validate corpora mutations torture grow bench bench-synthesis bench-imports bench-pushes bench-front bench-pages bench-rendering bench-admin bench-checks bench-costly security check lint strings format lock editor venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -66,6 +66,9 @@ bench-imports: venv-dev
 
 bench-pushes: venv-dev
 	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/pushes.py $(ARGS)
+
+bench-front: venv-dev ## measure nginx with kept pages before the site: an article beside a static file, and a flag through it
+	@$(CLEAN) $(VENV_PYTHON) bench/front.py $(ARGS)
 
 bench-pages: venv-dev
 	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/pages.py $(ARGS)
