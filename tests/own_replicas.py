@@ -30,6 +30,8 @@ class OwnReplica(OwnPostgres):
         )  # fmt: skip
         with open(self.folder / "data" / "postgresql.conf", "a") as config:
             config.write(f"unix_socket_directories = '{self.folder}'\n")
+            # Under this name the primary knows it.
+            config.write(f"cluster_name = '{name}'\n")
         self.url = f"postgres://alphanode@/{self.folder}/{primary.url.rpartition('/')[2]}"
         self._command = [str(primary.tool("postgres")), "-D", str(self.folder / "data")]
         self._process = None
@@ -43,6 +45,11 @@ class OwnReplica(OwnPostgres):
 
     def resume(self):
         self.ask("SELECT pg_wal_replay_resume()")
+
+    @property
+    def received(self):
+        """The number of bytes of the write-ahead log that have arrived here."""
+        return self.value("SELECT pg_wal_lsn_diff(pg_last_wal_receive_lsn(), '0/0')")
 
     def promote(self):
         """Become a server of its own."""
