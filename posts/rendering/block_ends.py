@@ -43,3 +43,13 @@ def _vain(state: StateBlock) -> dict[str, tuple[int, int, int]]:
         state.env["unclosed"] = (state.src, vain)
     found: dict[str, tuple[int, int, int]] = vain
     return found
+
+
+def add_rest(state: StateBlock, text: str, number: int) -> None:
+    """Add the text after the end of a block on its last line as a paragraph."""
+    if not text.strip():
+        return
+    state.push("paragraph_open", "p", 1).map = [number, number + 1]
+    inline = state.push("inline", "", 0)
+    inline.content, inline.map, inline.children = text.strip(), [number, number + 1], []
+    state.push("paragraph_close", "p", -1)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from markdown_it.token import Token
 
-from posts.rendering.markdown_rules import note_key
+from posts.rendering.markdown_notes import note_key
 from posts.rendering.sanitizer import ID_PREFIX
 
 

@@ -1,7 +1,7 @@
 """Markdown to tokens, and tokens to HTML that is not yet sanitized.
 
-markdown-it-py reads CommonMark 0.31, tables, strikethrough and what the rules of markdown_rules.py add; other HTML
-stays text. A text that would cost too much is refused before its inline text is parsed.
+markdown-it-py reads CommonMark 0.31, tables, strikethrough and what the rules beside this module add; other HTML stays
+text. A text that would cost too much is refused before its inline text is parsed.
 """
 
 import re
@@ -21,6 +21,7 @@ from posts.rendering.file_links import add_file_links, wiki_link_html
 from posts.rendering.left_out_tags import add_left_out_tags
 from posts.rendering.markdown_boxes import add_boxes
 from posts.rendering.markdown_extras import add_extras
+from posts.rendering.markdown_notes import add_notes
 from posts.rendering.markdown_rules import add_rules
 from posts.rendering.math_text import math_text
 from posts.rendering.sanitizer import ID_PREFIX
@@ -110,6 +111,7 @@ def _markdown() -> MarkdownIt:
     # Two more levels than allowed: the parser silently drops what exceeds its own limit.
     parser = MarkdownIt("commonmark", {"html": False, "maxNesting": MAX_DEPTH + 2}).enable(["table", "strikethrough"])
     add_rules(parser)
+    add_notes(parser)
     add_boxes(parser)
     add_shortcodes(parser)
     add_attribute_lists(parser)

@@ -2,7 +2,7 @@
 
 Then what is reviewed is what is shown. A passage with a tag that has no meaning in an article (a script, a form, a
 component, a template) stays as written, and so does what Markdown itself reads: code, a few inline tags, details
-(posts.rendering.markdown_rules).
+(posts.rendering.markdown_rules, posts.rendering.tag_pairs).
 """
 
 import re
