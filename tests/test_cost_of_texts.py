@@ -64,6 +64,22 @@ TEXTS = {
     "tags over paragraphs": ("<del>\n\n", "</del>"),
     "tags over paragraphs with ends": ("<b>\n\na</b>\n\n", ""),
     "tags in a line": ("<b></i>", ""),
+    "tables of HTML": ("<table>\n<tr><td>\n\na\n\n", ""),
+    "tables of HTML with ends": ("<table><tr><td>a</td></tr></table>\n", ""),
+    "tables of HTML in each other": lambda times: "<table>\n<tr><td>\n\n" * times + "</td></tr>\n</table>\n" * times,
+    "lists of HTML": ("<ul>\n<li>a\n", ""),
+    "lists of HTML in each other": lambda times: "<ul>\n<li>a\n" * times + "</ul>\n" * times,
+    "lists of HTML around a script": lambda times: "<ul>\n" * times + "<script>\n" + "</ul>\n" * times,
+    "paragraphs of HTML": ("<p>a\n", ""),
+    "paragraphs of HTML in items": ("- <p>a\n", "</p>"),
+    "headings of HTML": ("<h2>a\n", "</h2>"),
+    "drawings": ("a <svg> ", "</svg>"),
+    "drawings in a passage": ("<p>a <svg> ", "</svg></p>"),
+    "words in brackets": ("[a]{.b ", ""),
+    "templates with ids": ('{{% a id="b" ', "%}}"),
+    "links to beginnings of headings": lambda times: "".join(
+        f"# abc{number} d\n[e](#abc{number})\n" for number in range(times)
+    ),
     "programs": ("<?a\n", ""),
     "programs in a line": ("a <?b ", ""),
     "indentation below tags": ("<div>\n    a\n", ""),
@@ -102,7 +118,7 @@ def work_of(monkeypatch):
             return Searched(value, count)
         return tuple(map(counted, value)) if type(value) is tuple else value
 
-    for module in pkgutil.iter_modules(posts.rendering.__path__, "posts.rendering."):
+    for module in pkgutil.walk_packages(posts.rendering.__path__, "posts.rendering."):
         for name, value in vars(importlib.import_module(module.name)).copy().items():
             if isinstance(value, (re.Pattern, tuple)):
                 monkeypatch.setitem(vars(sys.modules[module.name]), name, counted(value))

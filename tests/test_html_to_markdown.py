@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from posts.importing.readers.html_to_markdown import html_to_markdown, html_to_text
+from posts.rendering.from_html.to_markdown import html_to_markdown, html_to_text
 from posts.rendering.markdown import render_text
 
 INLINE = set("a b i em strong span code sup sub u s del small mark kbd cite q".split())

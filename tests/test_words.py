@@ -17,6 +17,7 @@ FREE = (
     "posts/content_checks/drafts.py",
     "posts/content_checks/languages.py",
     "posts/importing/readers/html_",
+    "posts/rendering/from_html/",
     "posts/search/tokens.py",
 )
 

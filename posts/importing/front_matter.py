@@ -231,4 +231,6 @@ def _plain_value(key: str, lines: list[str]) -> str | list[str]:
     if plain_key(key) in ("author", "authors"):
         names = "\n".join(lines)
         return [name.strip() for name in re.split(r"[;\n]" if ";" in names else r"[,\n]", names) if name.strip()]
-    return " ".join(filter(None, lines)) if plain_key(key) not in ("tags", "keywords") else ", ".join(lines)
+    words = " ".join(filter(None, lines)) if plain_key(key) not in ("tags", "keywords") else ", ".join(lines)
+    # People who know YAML quote a date or a title here too.
+    return words[1:-1] if len(words) > 2 and words[0] == words[-1] in "'\"" and words[0] not in words[1:-1] else words

@@ -40,6 +40,7 @@ from posts.importing.front_matter_yaml import FrontMatterRefused, read_yaml
 from posts.importing.publication import MEANINGS, Hold, Rule, Words, plain_key
 from posts.models.post_hold import HoldReason
 from posts.records.schema import RecordDict
+from posts.rendering.from_html.words import one_line
 
 MAX_BYTES = 64 * 1024
 # What a foreign key can become. The first four are kinds of fields of a record, by how a value is taken into them.
@@ -494,12 +495,6 @@ class Fields:
         return True
 
 
-def one_line(text: str) -> str:
-    """Return `text` on one line, with single spaces. Non-breaking spaces stay: they were set on purpose."""
-    return _SPACES.sub(" ", text).strip()
-
-
-_SPACES = re.compile(r"[^\S\u00a0\u2007\u202f]+")
 # The meaning of a key outside the table, by its target in a mapping file.
 _RULES = {
     "held": publication.table_rule("draft"),

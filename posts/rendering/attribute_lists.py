@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
 
 from posts.rendering.block_ends import line_of
 from posts.rendering.markdown_boxes import KINDS, begin_box, end_box, fill_box
@@ -25,6 +26,8 @@ _CONTENTS = re.compile(
 _LABEL_OF_CONTENTS = re.compile(r"^ {0,3}\[_?toc_?\]:", re.IGNORECASE | re.MULTILINE)
 _ID = re.compile(r"[{ \t:]#([^\s{}#]{1,200})")
 _CLASSES = re.compile(r"[{ \t:]\.(?:prompt-|callout-|is-)?([\w-]{1,40})")
+_ALT = re.compile(r"""\b(?:fig-)?alt="([^"\n]{1,300})\"""")
+MAX_WORDS = 300
 _LANGUAGE = re.compile(r"\.(?:language-)([\w+#-]{1,40})")
 # Behind these, and nothing else of a line, an attribute list belongs to them.
 _ENDS = frozenset("code_inline image kbd_close link_close".split())
@@ -44,15 +47,29 @@ def _inline(state: StateInline, silent: bool) -> bool:
         return False
     is_behind = not state.pending and bool(state.tokens) and state.tokens[-1].type in _ENDS
     is_marked = state.src.startswith("{:", state.pos) and (not state.pos or state.src[state.pos - 1] in "*_~`)]>")
-    if not is_behind and not is_marked:
+    # Pandoc and Quarto: [words]{.class}
+    opening = state.pending.rfind("[", -MAX_WORDS) if state.pending.endswith("]") else -1
+    is_span = opening >= 0 and state.src.startswith(("{.", "{#"), state.pos)
+    if not is_behind and not is_marked and not is_span:
         return False
     found = _LIST.match(state.src, state.pos, state.posMax)
     if not found:
         return False
     if not silent:
+        if is_span:
+            state.pending = f"{state.pending[:opening]}{state.pending[opening + 1 : -1]}"
+        elif is_behind and state.tokens[-1].type == "image" and not state.tokens[-1].content:
+            _describe(state.tokens[-1], found[0])
         state.push("left_out", "", 0).content = found[0]
     state.pos = found.end()
     return True
+
+
+def _describe(image: Token, attributes: str) -> None:
+    """Give an image without words those that its attributes have: `![](a.png){fig-alt="A chart"}` in Quarto."""
+    if words := _ALT.search(attributes):
+        image.content = words[1]
+        image.children = [Token("text", "", 0, content=words[1])]
 
 
 def _line(state: StateBlock, start: int, end: int, silent: bool) -> bool:

@@ -168,7 +168,7 @@ class _Reader:
         self.covered = [False] * len(self.lines)
         self.lists: list[_OpenList] = []
         self.quotes, self.lists_seen = 0, 0
-        self.row: _OpenRow | None = None
+        self.rows: list[_OpenRow] = []
         self.notes: list[str] = []
         self.boxes: list[str] = []
         self.definitions = 0
@@ -204,12 +204,11 @@ class _Reader:
         self.quotes -= 1
 
     def _open_row(self, token: Token, before: Token) -> None:
-        self.row = _OpenRow(token.map, before.type == "thead_open")
+        self.rows.append(_OpenRow(token.map, before.type == "thead_open"))
 
     def _close_row(self, token: Token, before: Token) -> None:
-        if row := self.row:
-            self._add("row", "table head" if row.is_head else "table row", row.tokens, row.styles, row.lines)
-        self.row = None
+        row = self.rows.pop()
+        self._add("row", "table head" if row.is_head else "table row", row.tokens, row.styles, row.lines)
 
     def _add_code(self, token: Token, before: Token) -> None:
         lines = token.content.splitlines(keepends=True)
@@ -251,12 +250,13 @@ class _Reader:
 
     def _add_inline(self, token: Token, opened: Token) -> None:
         tokens, styles = inline_tokens(token.children)
-        if self.row is not None:
-            if self.row.tokens:
-                self.row.tokens.append(" | ")
-                self.row.styles.append(PLAIN)
-            self.row.tokens.extend(tokens)
-            self.row.styles.extend(styles)
+        if self.rows:
+            row = self.rows[-1]
+            if row.tokens:
+                row.tokens.append(" | ")
+                row.styles.append(PLAIN)
+            row.tokens.extend(tokens)
+            row.styles.extend(styles)
         elif opened.type == "heading_open":
             level = int(opened.tag[1])
             self._add("heading", f"heading {level}", tokens, styles, opened.map, level=level)
@@ -362,6 +362,9 @@ def inline_tokens(children: Iterable[Token] | None) -> tuple[list[str], list[Sty
         kind = child.type
         if kind in ("softbreak", "hardbreak"):
             texts.append("\n" if kind == "hardbreak" else " ")
+            styles.append(PLAIN)
+        elif kind == "tag_of_cell":
+            texts.append(" ")
             styles.append(PLAIN)
         elif kind == "link_open":
             address = _address(child, "href")

@@ -7,12 +7,15 @@ github: GitHub, Astro, Docusaurus, Hugo and Jekyll (https://github.com/Flet/gith
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from urllib.parse import unquote
 
 MAX_LENGTH = 60
 # From so many headings of one name on, no free number is looked for.
 MAX_NUMBERED = 1000
+# A link to fewer letters says too little about the beginning of a heading.
+MIN_BEGINNING = 3
 _SIGN_AT_END = re.compile("[\u2190-\u2bff\U0001f000-\U0001faff][^\\w]*$")
 # Says that the sign before it is shown as a picture; Unicode counts it among the marks of letters.
 _AS_PICTURE = "\ufe0f"
@@ -42,6 +45,8 @@ class Targets:
         # Terms of definition lists, which Hugo names too, and headings that end in a sign, whose name may end in words.
         self._terms: dict[str, str] = {}
         self._signed: dict[str, str] = {}
+        self._names: list[str] = []
+        self._letters: dict[str, str] = {}
         # One for each generator: its names, and how often it made each.
         self._named: list[dict[str, str]] = [{} for _ in _NAMES]
         self._counts: list[dict[str, int]] = [{} for _ in _NAMES]
@@ -99,11 +104,27 @@ class Targets:
             for key in _likenesses(unquote(fragment)):
                 if key and key in known:
                     return known[key]
+        wanted = plain_name(unquote(fragment))
         # Zola calls a crab at the end of a heading “-crab”.
-        name = plain_name(unquote(fragment))
+        name = wanted
         while name and name not in self._signed:
             name = name.rpartition("-")[0]
-        return self._signed.get(name)
+        return self._signed.get(name) or self._nearest(wanted)
+
+    def _nearest(self, wanted: str) -> str | None:
+        """Return the id of the first heading with the same letters, else of one that begins with these words.
+
+        Many sites cut what a function takes, or a badge behind a name: `vm.$watch( callback )` is `vm-watch` there.
+        """
+        if len(wanted) < MIN_BEGINNING:
+            return None
+        if len(self._names) != len(self._alike):
+            self._names = sorted(self._alike)
+            self._letters = {name.replace("-", ""): self._alike[name] for name in reversed(self._alike)}
+        place = bisect_left(self._names, f"{wanted}-")
+        begun = self._names[place] if place < len(self._names) else ""
+        found = self._letters.get(wanted.replace("-", ""))
+        return found or (self._alike[begun] if begun.startswith(f"{wanted}-") else None)
 
 
 def _is_letter(character: str) -> bool:

@@ -11,7 +11,7 @@ from posts.rendering.left_out_tags import ATTRIBUTE
 
 # The content of these is code: every character stays.
 CODE = ("code", "samp", "tt")
-_RAW = ("pre", "script", "style", "textarea", "xmp")
+_RAW = ("pre", "script", "style", "svg", "textarea", "xmp")
 
 _NAME = r"[A-Za-z][A-Za-z0-9.-]*+"
 TAG = re.compile(rf"<(/?)({_NAME})((?:{ATTRIBUTE})*+)\s*+/?>")
@@ -43,9 +43,16 @@ def raw_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     text = state.getLines(start, last + 1, state.blkIndent, False).lstrip()
     close = closing.search(text)
     close_start, close_end = close.span() if close else (len(text), len(text))
+    tag = TAG.match(text)
+    if name == "svg":
+        # A drawing. A finding names it.
+        token = state.push("left_out", "", 0)
+        token.content, token.map = tag[0] if tag else "<svg>", [start, last + 1]
+        state.line = last + 1
+        add_rest(state, text[close_end:], last)
+        return True
     token = state.push("fence", "code", 0)
     token.map, token.markup = [start, last + 1], "<"
-    tag = TAG.match(text)
     if name in ("pre", "xmp") and tag:
         token.content = code_text(text[tag.end() : close_start]).removeprefix("\n").rstrip("\n") + "\n"
         if language := _LANGUAGE.search(text[: tag.end() + 300]):

@@ -42,7 +42,7 @@ _TAG_OF_LINE = re.compile(rf"\s*+</?([A-Za-z][\w.-]*+)((?:{ATTRIBUTE})*+)\s*+/?>
 _CLOSING = re.compile(r"</([A-Za-z][\w.-]*+)")
 _WITH_MORE = re.compile(r"<(?:/([A-Za-z][\w.-]*+)|([A-Za-z][\w.-]*+)\s++[a-z@:#])")
 # A page has no use for them, but what they would do is lost.
-_MISSED = frozenset(("form", "template"))
+MISSED = frozenset(("form", "template"))
 _IMPORT = re.compile(
     r"import\s+(?:(?:type\s+)?[\w$*{][\w$*{},\s]{0,500}?\sfrom\s*|\{[\w$,\s]{0,500}\}\s*from\s*)?"
     r"""["'][^"'\n]{1,300}["'][ \t]*;?"""
@@ -52,12 +52,18 @@ _ID = re.compile(r"""\sid\s*+=\s*+["']?([^\s"'<>]{1,200})""")
 _ANY_TAG = re.compile(rf"</?[A-Za-z][\w.-]*+(?:{ATTRIBUTE})*+\s*+/?>")
 # Of an address. Those of hints, folds and code are shown as what they mean.
 _TEMPLATE = re.compile(r"\{\{(?![<%])[^{}\n]{1,100}\}\}")
-_RUNS = re.compile(r"\bon[a-z]+\s*+=", re.IGNORECASE)
+_RUNS = re.compile(r"\bon\w+\s*+=", re.IGNORECASE)
+_VALUES = re.compile(rf"=\s*+{_VALUE}")
 
 
 def is_component(tag: str) -> bool:
     """Return whether a tag as written is one of a component: `<Tabs>`, `<my-box>`."""
     return _COMPONENT.match(tag) is not None and not _OF_A_MODEL.match(tag)
+
+
+def runs(attributes: str) -> bool:
+    """Return whether attributes would run something, as `onclick` would. Such a tag stays visible text."""
+    return _RUNS.search(attributes) is not None and _RUNS.search(_VALUES.sub("=", attributes)) is not None
 
 
 def add_left_out_tags(parser: MarkdownIt) -> None:
@@ -78,7 +84,7 @@ def _left_out(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     at, line, found = begin, start, []
     while True:
         tag = _TAG_OF_LINE.match(state.src, at, state.eMarks[last - 1])
-        if not tag or not _is_left_out(tag[0].strip(), tag[1], tag[2], _closed_in(state)):
+        if not tag or not _is_left_out(tag[0].strip(), tag[1], tag[2], closed_in(state)):
             return False
         found.append(tag)
         at = tag.end()
@@ -149,7 +155,7 @@ def tags_with_more(source: str, env: MutableMapping[str, Any]) -> frozenset[str]
     return found
 
 
-def _closed_in(state: StateBlock) -> frozenset[str]:
+def closed_in(state: StateBlock) -> frozenset[str]:
     """Return the names of all closing tags of the text, found once."""
     source, names = state.env.get("closing_tags", ("", frozenset()))
     if source is not state.src:
@@ -160,7 +166,7 @@ def _closed_in(state: StateBlock) -> frozenset[str]:
 
 
 def _is_left_out(tag: str, name: str, attributes: str, closed: frozenset[str]) -> bool:
-    if _RUNS.search(attributes):
+    if runs(attributes):
         return False
     if name.lower() in NEUTRAL | ALONE and not is_component(tag):
         return True
@@ -202,4 +208,4 @@ def left_out_of(tokens: Iterable[Token]) -> list[str]:
 
 def _says_more(tag: str) -> bool:
     name = re.sub(r"[\s/>].*", "", tag.lstrip("</"), flags=re.DOTALL).lower()
-    return is_component(tag) or name in _MISSED or name not in NEUTRAL | {"a", "wbr", "hr", "col"}
+    return is_component(tag) or name in MISSED or name not in NEUTRAL | {"a", "wbr", "hr", "col"}

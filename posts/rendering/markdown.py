@@ -25,7 +25,7 @@ from posts.rendering.parser import MARKDOWN, PLACED_IMAGE, TextTooCostly, headin
 from posts.rendering.sanitizer import ID_PREFIX, sanitize
 
 # Raise it when the same text would give other HTML: stored articles depend on it.
-RENDERER_VERSION = 18
+RENDERER_VERSION = 19
 
 _TEMPLATE = re.compile(r"\{\{[^{}]{0,300}\}\}|\{%[^{}]{0,300}%\}")
 _PLACED_INSIDE = re.compile(r'<div class="placed">([0-9]+)</div>')
@@ -210,7 +210,8 @@ class _Flow:
             for child in token.children or ():
                 if child.type == "anchor":
                     given, child.meta["id"] = child.meta["id"], self._free_id(child.meta["id"])
-                    self.targets.add_given(given, child.meta["id"])
+                    for name in filter(None, (given, child.meta.get("also", ""))):
+                        self.targets.add_given(name, child.meta["id"])
 
     def _set_links(self, tokens: Sequence[Token]) -> None:
         """Point links within the text at the ids of their headings, and mark those whose words are their address."""

@@ -15,6 +15,7 @@ from markdown_it.token import Token
 from posts.rendering.html_code import CODE, TAG, declaration, inline_code, push_code, raw_block
 from posts.rendering.html_comments import comment_block, comment_end
 from posts.rendering.html_folds import details
+from posts.rendering.left_out_tags import runs
 from posts.rendering.tag_pairs import MAX_ID, pair_over_blocks, paired, without_links_in_links
 
 # A heading's own id: {#id}, {: #id}, {#id .class}, and in MDX {/* #id */}.
@@ -22,6 +23,7 @@ _HEADING_ID = re.compile(r"[ \t]*+\{(?::|/\*)?[ \t]*+#([^\s{}#]{1,200})(?:[ \t][
 # Classes and the like at the end of a heading mean nothing here.
 _ONE = r"""(?:\.[\w-]+|-|[\w-]{1,60}="[^"{}\n]{0,200}")"""
 _HEADING_ATTRIBUTES = re.compile(rf"[ \t]++\{{:?[ \t]*+{_ONE}(?:[ \t]++{_ONE})*+[ \t]*+\}}[ \t]*$")
+_LIST_IN_CELL = re.compile(r"<(?:ul|ol)[\s>]", re.IGNORECASE)
 _TASK = re.compile(r"\[([ xX])\](?=\s)")
 
 
@@ -58,15 +60,34 @@ def _tag(state: StateInline, silent: bool) -> bool:
         return False
     name = found[2].lower()
     state.pos = found.end()
-    if not found[1] and (name in CODE or name in ("kbd", "pre")) and (code := inline_code(state, name)) is not None:
-        if not silent:
-            push_code(state, name, code)
+    if not found[1] and _whole_element(state, name, found[0], silent):
         return True
     if not silent:
         token = state.push("tag", "", 0)
         token.content = found[0]
         token.meta = {"name": name, "closes": bool(found[1]), "attributes": found[3]}
     return True
+
+
+def _whole_element(state: StateInline, name: str, tag: str, silent: bool) -> bool:
+    """Read code and drawings up to their end; return whether there was one."""
+    if (name in CODE or name in ("kbd", "pre")) and (code := inline_code(state, name)) is not None:
+        if not silent:
+            push_code(state, name, code)
+        return True
+    close = _end_of_drawing(state) if name == "svg" else 0
+    if close and not silent:
+        state.push("left_out", "", 0).content = tag
+    state.pos = close or state.pos
+    return bool(close)
+
+
+def _end_of_drawing(state: StateInline) -> int:
+    """Return the place behind the `</svg>` that ends the drawing begun before state.pos, or 0."""
+    if state.html_terminator_last("</svg>") < state.pos:
+        return 0
+    close = state.src.find("</svg>", state.pos, state.posMax)
+    return close + len("</svg>") if close >= 0 else 0
 
 
 def _finish(state: StateCore) -> None:
@@ -76,6 +97,8 @@ def _finish(state: StateCore) -> None:
     for index, token in enumerate(tokens):
         if token.type != "inline" or token.children is None:
             continue
+        if tokens[index - 1].type in ("td_open", "th_open") and _LIST_IN_CELL.search(token.content):
+            token.children = [_of_cell(child) for child in token.children]
         if any(child.type == "tag" for child in token.children):
             token.children = paired(without_links_in_links(token.children), state)
         if anchor := token.meta.get("anchor"):
@@ -89,6 +112,13 @@ def _finish(state: StateCore) -> None:
             _take_id(tokens[index - 1], token.children)
         elif index >= 2 and tokens[index - 2].type == "list_item_open":
             _mark_task(token.children)
+
+
+def _of_cell(child: Token) -> Token:
+    """Return the tag of a list as what it means in a cell, where Markdown has no lists; anything else unchanged."""
+    if child.type != "tag" or child.meta["name"] not in ("ul", "ol", "li") or runs(child.meta["attributes"]):
+        return child
+    return Token("tag_of_cell", child.meta["name"], 0, meta={"closes": child.meta["closes"]})
 
 
 def _with_linked_pictures(children: list[Token]) -> list[Token]:

@@ -18,6 +18,7 @@ from markdown_it.token import Token
 from posts.rendering.attribute_lists import add_attribute_lists
 from posts.rendering.code_blocks import code_block
 from posts.rendering.file_links import add_file_links, wiki_link_html
+from posts.rendering.html_passages import add_html_passages
 from posts.rendering.left_out_tags import add_left_out_tags
 from posts.rendering.markdown_boxes import add_boxes
 from posts.rendering.markdown_extras import add_extras
@@ -71,7 +72,11 @@ def _cell_html(tokens: Sequence[Token], index: int, env: dict[str, Any]) -> str:
     # markdown-it writes style="text-align:…", which the Content-Security-Policy forbids.
     style = str(tokens[index].attrGet("style") or "")
     side = next((name for side, name in (("right", "number"), ("center", "centre")) if side in style), "")
-    return f'<{tokens[index].tag} class="{side}">' if side else f"<{tokens[index].tag}>"
+    spans = "".join(
+        f' {name}="{count}"' for name in ("colspan", "rowspan") if (count := tokens[index].attrGet(name)) is not None
+    )
+    kind = f' class="{side}"' if side else ""
+    return f"<{tokens[index].tag}{kind}{spans}>"
 
 
 def _heading_html(tokens: Sequence[Token], index: int, env: dict[str, Any]) -> str:
@@ -100,6 +105,8 @@ _HTML_OF: dict[str, _HtmlOf] = {
     # A wide table scrolls in a box of its own, which must be reachable by keyboard.
     "table_close": lambda tokens, index, env: "</table></div>",
     "table_open": lambda tokens, index, env: '<div class="table" tabindex="0" role="group" aria-label="Table"><table>',
+    # The sanitizer ends in each cell what begins there.
+    "tag_of_cell": lambda tokens, index, env: f"<{'/' if tokens[index].meta['closes'] else ''}{tokens[index].tag}>",
     "task": lambda tokens, index, env: escape(tokens[index].content),
     "td_open": _cell_html,
     "th_open": _cell_html,
@@ -118,6 +125,7 @@ def _markdown() -> MarkdownIt:
     add_extras(parser)
     add_file_links(parser)
     add_left_out_tags(parser)
+    add_html_passages(parser)
     add_template_comments(parser)
     parser.block.ruler.at("table", _bounded_table, {"alt": ["paragraph", "reference"]})
     parser.block.ruler.before(parser.block.ruler.get_all_rules()[0], "count", _count_blocks)
@@ -182,9 +190,12 @@ def _inline_image(token: Token, env: dict[str, Any]) -> str:
             words = words or env["images"][number - 1].get("caption", "")
             return f"<em>(Image {number}{': ' if words else ''}{escape(words)})</em>"
         return f"<em>(Image {number} does not exist{': ' if words else ''}{escape(words)})</em>"
+    title = str(token.attrGet("title") or "")
+    # A picture that is not shown has no tooltip.
+    behind = f" ({escape(title)})" if title and title.strip() != words.strip() else ""
     if token.meta.get("in_link"):
-        return escape(words or url)
-    return f'<a href="{escape(url)}">{escape(words or url)}</a>'
+        return f"{escape(words or url)}{behind}"
+    return f'<a href="{escape(url)}">{escape(words or url)}</a>{behind}'
 
 
 def _note_mark(token: Token) -> str:

@@ -27,8 +27,8 @@ ATTRIBUTES = {
     "p": {"class"},
     "pre": {"tabindex", "role", "aria-label"},
     "ol": {"start"},
-    "th": {"class"},
-    "td": {"class"},
+    "th": {"class", "colspan", "rowspan"},
+    "td": {"class", "colspan", "rowspan"},
     **{f"h{level}": {"id"} for level in range(2, 7)},
 }
 _CLEANER = nh3.Cleaner(

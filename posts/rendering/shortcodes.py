@@ -28,6 +28,9 @@ _OPENING = re.compile(
     r"|\{%-?[ \t]{0,9}([a-z]{1,20})((?:[ \t][^\n]{0,300}?)?)[ \t]*-?%\})[ \t]*$"
 )
 _RAW = re.compile(r"\{%-?[ \t]{0,9}(end)?raw[ \t]{0,9}-?%\}")
+_WITH_ID = re.compile(
+    r"""\{\{[<%][-\s]{0,3}([\w-]{1,60})[ \t][^{}\n]{0,300}?\bid="([^"\s<>]{1,100})"[^{}\n]{0,300}\}\}"""
+)
 _TITLE = re.compile(r"""\b(?:title|header|heading|summary|caption)[ \t]*[=:][ \t]*(?:"([^"]*)"|'([^']*)')""")
 _QUOTED = re.compile(r"""(?:^|[ \t])(?:"([^"]*)"|'([^']*)')""")
 _LANGUAGE = re.compile(r"""(?:^|[ \t]|lang:)["']?([A-Za-z][\w+#-]{0,39})""")
@@ -42,6 +45,7 @@ def add_shortcodes(parser: MarkdownIt) -> None:
     parser.block.ruler.before("fence", "shortcode", _shortcode, ends)
     parser.block.ruler.before("fence", "raw_mark", _raw_line, ends)
     parser.inline.ruler.before("link", "raw_mark", _raw_mark)
+    parser.inline.ruler.before("link", "place_of_shortcode", _place)
 
 
 def _look_for_raw_marks(state: StateCore) -> None:
@@ -57,6 +61,17 @@ def _raw_mark(state: StateInline, silent: bool) -> bool:
         return False
     if not silent:
         state.push("left_out", "", 0).content = found[0]
+    state.pos = found.end()
+    return True
+
+
+def _place(state: StateInline, silent: bool) -> bool:
+    """Read a template with an id as text, and as a place to link to: `{{% def id="tls" %}}` is `tls` or `def-tls`."""
+    if not state.src.startswith("{{", state.pos) or not (found := _WITH_ID.match(state.src, state.pos, state.posMax)):
+        return False
+    if not silent:
+        state.push("anchor", "span", 0).meta = {"id": found[2], "also": f"{found[1]}-{found[2]}"}
+        state.pending += found[0]
     state.pos = found.end()
     return True
 

@@ -8,7 +8,7 @@ from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 
 from posts.rendering.html_code import CODE
-from posts.rendering.left_out_tags import ALONE, APART, EMBEDS, NEUTRAL, is_component, tags_with_more
+from posts.rendering.left_out_tags import ALONE, APART, EMBEDS, NEUTRAL, is_component, runs, tags_with_more
 
 # Tag pairs that keep their meaning, or that Markdown has markup for.
 _PAIRS = {
@@ -31,8 +31,6 @@ MAX_PAIRS_DEEP = 20
 MAX_TITLE = 300
 MAX_ID = 200
 _ATTRIBUTES = re.compile(r"""([A-Za-z_:@][\w:.@-]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'=<>`]++))?""")
-# A tag that would run something stays visible text.
-_RUNS = re.compile(r"\bon\w+\s*+=", re.IGNORECASE)
 
 
 def pair_over_blocks(lines: list[list[Token]], parser: MarkdownIt) -> None:
@@ -73,7 +71,7 @@ def _tags_without_partner(children: list[Token], parser: MarkdownIt) -> list[Tok
             name = child.meta["name"]
             if not begun.pop(name, None):
                 endings.setdefault(name, child)
-        elif not _RUNS.search(child.meta["attributes"]) and (child.meta["name"] != "a" or _target(child, parser)):
+        elif not runs(child.meta["attributes"]) and (child.meta["name"] != "a" or _target(child, parser)):
             child.meta["begins"] = not place or children[place - 1].type in ("softbreak", "hardbreak", "tag")
             begun.setdefault(child.meta["name"], child)
     return [*endings.values(), *(tag for tag in begun.values() if tag.meta["begins"])]
@@ -178,7 +176,7 @@ def _unlink(open_tags: list[tuple[str, int]]) -> None:
 
 
 def _may_open(tag: Token, open_tags: list[tuple[str, int]], parser: MarkdownIt) -> bool:
-    if _RUNS.search(tag.meta["attributes"]):
+    if runs(tag.meta["attributes"]):
         return False
     if tag.meta["name"] != "a":
         return True
@@ -194,8 +192,13 @@ def _has_no_address(tag: Token) -> bool:
 
 def attributes_of(tag: Token) -> dict[str, str]:
     """Return {name: value} of the attributes of a tag token; the first of each name counts."""
+    return attributes_in(tag.meta["attributes"])
+
+
+def attributes_in(text: str) -> dict[str, str]:
+    """Return the same for attributes as written."""
     found: dict[str, str] = {}
-    for match in _ATTRIBUTES.finditer(tag.meta["attributes"]):
+    for match in _ATTRIBUTES.finditer(text):
         value = match[2] or ""
         found.setdefault(match[1].lower(), html.unescape(value[1:-1] if value[:1] in ("'", '"') else value))
     return found
@@ -241,7 +244,7 @@ def _as_tokens(children: list[Token], closings: dict[int, int], state: StateCore
 
 def _is_of_block(tag: Token, children: list[Token], number: int) -> bool:
     """Return whether a tag without a partner in its paragraph has it in another one: it begins or ends a line."""
-    if tag.meta["name"] not in APART or _RUNS.search(tag.meta["attributes"]):
+    if tag.meta["name"] not in APART or runs(tag.meta["attributes"]):
         return False
     before = children[number - 1].type if number else "softbreak"
     after = children[number + 1].type if number + 1 < len(children) else "softbreak"
@@ -256,7 +259,7 @@ def _is_markup(tag: Token, begun: set[str], state: StateCore) -> bool:
     elsewhere. begun: the names of the elements of its paragraph that nothing ends.
     """
     name, attributes = tag.meta["name"], tag.meta["attributes"].strip()
-    if _RUNS.search(tag.meta["attributes"]) or tag.content.endswith("/>") or (tag.meta["closes"] and attributes):
+    if runs(tag.meta["attributes"]) or tag.content.endswith("/>") or (tag.meta["closes"] and attributes):
         return False
     if name in _WITHOUT_END:
         return True
@@ -295,17 +298,17 @@ def _opened(child: Token, parser: MarkdownIt) -> list[Token]:
 def _alone(child: Token, parser: MarkdownIt) -> list[Token]:
     """Return the tokens for a tag without a partner: what it means, or the text that it is."""
     name = child.meta["name"]
-    if not _RUNS.search(child.meta["attributes"]):
+    if not runs(child.meta["attributes"]):
         if name == "br":
             return [Token("hardbreak", "br", 0)]
         if name == "img" and (picture := _picture(child, parser)):
             return [picture]
         if name in EMBEDS:
             return _embedded(child, parser)
+        if child.content.endswith("/>") and is_component(child.content):
+            return _opened(child, parser)
         if name in ALONE or (child.content.endswith("/>") and (name in _PAIRS or name in NEUTRAL)):
             return _opened(child, parser)[:1] if name in NEUTRAL else [_left_out(child)]
-        if child.content.endswith("/>") and is_component(child.content):
-            return [_left_out(child)]
     return [_text_of(child)]
 
 

@@ -63,7 +63,10 @@ def theirs(html):
 def _as_link(tag):
     found = dict(re.findall(r'(\w+)="([^"]*)"', tag[0]))
     words = unescape(found.get("alt") or found.get("src", ""))
-    return f'<a href="{found.get("src", "")}">{escape(words)}</a>'
+    title = unescape(found.get("title", ""))
+    # A picture that is not shown has no tooltip: its title stands behind it.
+    behind = f" ({escape(title)})" if title and title != words else ""
+    return f'<a href="{found.get("src", "")}">{escape(words)}</a>{behind}'
 
 
 def _even(html):
@@ -119,6 +122,8 @@ def reason_of_html(markdown, html):
         return _AS_TEXT
     if _SIGNS.sub("", wanted) == _SIGNS.sub("", _SHOWN_TAG.sub("", shown)):
         return "HTML: Markdown between tags is read, as in MDX"
+    if _Words(unescape(html)).words == shown:
+        return "HTML: what is indented between tags is no code"
     return ""
 
 

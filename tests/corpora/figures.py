@@ -31,10 +31,10 @@ _LEFT_OUT = (
     re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL),
     re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>", re.DOTALL),
     re.compile(r"^(?:import|export)\s[^\n]*(?:\n[ \t}][^\n]*)*", re.MULTILINE),
-    re.compile(r"<(script|style)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE),
+    re.compile(r"<(script|style|svg)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE),
     re.compile(r"\{:?\s*[.#:][^{}\n]*\}"),
     re.compile(r"^[ \t]*(?:\[\[?_?toc_?\]?\]|.*\n\{:[ \t]*toc.*\})[ \t]*$", re.MULTILINE | re.IGNORECASE),
-    re.compile(r"&[a-z]+;", re.IGNORECASE),
+    re.compile(r"""^[ ]{0,3}\[(?://|comment|#)\]:.*$""", re.MULTILINE | re.IGNORECASE),
 )
 
 
@@ -181,6 +181,7 @@ def _letters(text: str) -> str:
 def words_of_source(text: str) -> set[str]:
     """Return the words in a Markdown text that readers must find on its page."""
     text = re.sub(r"\[\^[^\[\]]*\]", " ", _FENCE.sub("", text))
+    text = html_entities.unescape(text.replace("&lt;", " "))
     # In code everything stays; templates and tags there are words too, but the ones outside must not hide others.
     text = _INLINE_TAGS.sub("", text)
     for pattern in _LEFT_OUT:
@@ -245,7 +246,8 @@ def _count_page(counted: Figures, row) -> list[str]:
     if tags:
         counted.with_tags.append(f"{row.label}: {' '.join(tags[:6])}")
     counted.syntax += Counter({kind: count for kind, count in syntax.items() if kind not in tags})
-    body = re.sub(r"\A\s*(?:---|\+\+\+)\s*\n.*?\n(?:---|\+\+\+)[ \t]*(?:\n|\Z)", "", text, flags=re.DOTALL)
+    body = re.sub(r"\A(?:[A-Za-z][\w -]{0,30}:[^\n]*\n)+\n", "", text)
+    body = re.sub(r"\A\s*(?:---|\+\+\+)\s*\n.*?\n(?:---|\+\+\+)[ \t]*(?:\n|\Z)", "", body, flags=re.DOTALL)
     shown = page.words | set(_words(record["title"])) | set(_words(record.get("summary", "")))
     for image in record.get("image_sources", ()):
         shown.update(_words(" ".join(str(value) for value in image.values())))

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from posts.importing.readers.html_to_markdown import ImageDict, html_to_markdown
-from posts.importing.readers.html_tree import BLOCKS, VOID
+from posts.rendering.from_html.to_markdown import ImageDict, html_to_markdown
+from posts.rendering.from_html.tree import BLOCKS, VOID
 
 # Containers around Markdown: their tags have no meaning themselves.
 _BOXES = frozenset(

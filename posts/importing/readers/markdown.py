@@ -25,13 +25,13 @@ from posts.importing.publication import Hold
 from posts.importing.readers.archives import ZIP_MAGICS, Entry, EntryUnreadable, looks_like_tar, open_entries
 from posts.importing.readers.base import SAME_KEY_TWICE, Reader, Row
 from posts.importing.readers.html_in_markdown import without_html
-from posts.importing.readers.html_to_markdown import ImageDict
 from posts.importing.sources import Source
 from posts.models.fields import dump_json
 from posts.models.post_hold import HoldReason
 from posts.operations.slugs import former_path
 from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem, RecordDict
 from posts.records.slugs import slug_from
+from posts.rendering.from_html.to_markdown import ImageDict
 from posts.rendering.left_out_tags import left_out_of
 from posts.rendering.parser import TextTooCostly, markdown_tokens
 from posts.rendering.shown_syntax import shown_syntax, syntax_of_tokens

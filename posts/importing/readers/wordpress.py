@@ -15,13 +15,13 @@ from posts.importing.dates import UnreadableDate, read_date
 from posts.importing.mapping import Fields, Mapping, matches
 from posts.importing.publication import Hold, distinct, hold_of_status, texts_of
 from posts.importing.readers.base import Row
-from posts.importing.readers.html_to_markdown import Converted, ImageDict, html_to_markdown, html_to_text
-from posts.importing.readers.html_tree import Element
 from posts.importing.readers.php_serialized import NotReadable, looks_serialized, read_serialized
 from posts.models.post_hold import HoldReason
 from posts.operations.slugs import MAX_LENGTH, former_path
 from posts.records.schema import MAX_IMAGES, MAX_RECORD_BYTES, Problem, RecordDict
 from posts.records.slugs import slug_from
+from posts.rendering.from_html.to_markdown import Converted, ImageDict, html_to_markdown, html_to_text
+from posts.rendering.from_html.tree import Element
 
 # In characters, for one item. Markup makes an article longer than its record, but not by this much.
 MAX_ITEM = 2 * 1024 * 1024

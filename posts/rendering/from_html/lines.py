@@ -11,10 +11,11 @@ SPACE = re.compile(r"[ \t\n\r\f]+")
 _SHORTCODE = re.compile(r"\[/?[A-Za-z][^\[\]<>`\\*]*\](?![(\[:])")
 _SPECIAL = re.compile(r"[\\`*\[\]<]|~(?=~)|(?<=~)~|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
 _LINE_START = re.compile(r"(?:#{1,6}|[-+>]|\d{1,9}(?=[.)](?:\s|$)))(?=[\s.)>]|$)|>|[-=|:](?=[-=|: \t]*$)")
+_ANYTHING = "\ufffc"
 _WORDS = frozenset(("text", "code", "break"))
 _PLAIN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-# ("text", words), ("code", Markdown, words), ("link", Markdown), ("open" or "close", mark), ("break", why),
-# ("image", number) or ("paragraph",). While a line is put together its texts are ("text", [words, …]).
+# ("text", words), ("code", Markdown, words), ("raw", Markdown), ("link", Markdown), ("open" or "close", mark),
+# ("break", why), ("image", number) or ("paragraph",). While a line is put together its texts are ("text", [words, …]).
 Piece = tuple[Any, ...]
 
 
@@ -227,6 +228,10 @@ def _without_meaning(words: str) -> str:
 
 def _reads_back(line: str, pieces: list[Piece]) -> bool:
     """Return whether Markdown reads `line` as the words of `pieces`, with no mark left over."""
+    if any(piece[0] == "raw" for piece in pieces):
+        # What is Markdown already is read as anything else is: only its place counts.
+        pieces = [("text", _ANYTHING) if piece[0] == "raw" else piece for piece in pieces]
+        line = _line_of(pieces)
     meant = "".join(piece[-1] if piece[0] in ("text", "code") else " " for piece in pieces if piece[0] in _WORDS)
     read = "".join(
         " " if child.type in ("softbreak", "hardbreak") else child.content

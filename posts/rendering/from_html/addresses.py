@@ -4,8 +4,8 @@ import re
 from typing import TypeGuard
 from urllib.parse import urljoin, urlsplit
 
-from posts.importing.readers.html_tree import Element, Node
-from posts.importing.readers.html_words import has_words
+from posts.rendering.from_html.tree import Element, Node
+from posts.rendering.from_html.words import has_words
 
 # The address of an image that a script loads later; `src` then has a grey or blurred one.
 _IMAGE_ADDRESSES = ("data-lazy-src", "data-src", "data-original", "data-original-src", "data-lazy", "src",

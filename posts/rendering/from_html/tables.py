@@ -1,6 +1,6 @@
 """Rows and cells of HTML tables."""
 
-from posts.importing.readers.html_tree import BLOCKS, Element, Node
+from posts.rendering.from_html.tree import BLOCKS, Element, Node
 
 MAX_COLUMNS = 50
 

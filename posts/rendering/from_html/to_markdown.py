@@ -11,12 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
-from posts.importing.mapping import one_line
-from posts.importing.readers.html_addresses import Addresses, images_of, is_hidden
-from posts.importing.readers.html_tables import MAX_COLUMNS, as_wide_as_shown, columns_of, is_more_than_a_line, rows_of
-from posts.importing.readers.html_tree import BLOCKS, Element, Node, parse_html
-from posts.importing.readers.html_words import HIDDEN, has_words, spaced_text
-from posts.importing.readers.markdown_lines import (
+from posts.records.schema import MAX_IMAGES
+from posts.rendering.from_html.addresses import Addresses, images_of, is_hidden
+from posts.rendering.from_html.lines import (
     SPACE,
     Piece,
     begins_with_image,
@@ -28,7 +25,9 @@ from posts.importing.readers.markdown_lines import (
     shifted_to,
     split_paragraphs,
 )
-from posts.records.schema import MAX_IMAGES
+from posts.rendering.from_html.tables import MAX_COLUMNS, as_wide_as_shown, columns_of, is_more_than_a_line, rows_of
+from posts.rendering.from_html.tree import BLOCKS, Element, Node, parse_html
+from posts.rendering.from_html.words import HIDDEN, has_words, one_line, spaced_text
 
 # Deeper lists and quotations stay at this level: the renderer shows a deeper text as written.
 MAX_NESTING = 30
@@ -48,6 +47,8 @@ _LOWERED = str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊�
 _BLANK_LINE = re.compile(r"\n[ \t]*\n\s*")
 _LANGUAGE = re.compile(r"(?:^|\s)(?:language|lang|brush)[-:]\s*([\w+#.-]{1,40})", re.IGNORECASE)
 _PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".svg", ".bmp", ".tif", ".tiff")
+# What generators put behind a heading, so that people can copy its address. Each heading has such a link here.
+_LINKS_OF_HEADINGS = frozenset("anchorjs-link header-anchor headerlink heading-anchor".split())
 _SMILEY = frozenset(("emoji", "wp-smiley"))
 
 
@@ -81,7 +82,7 @@ def html_to_markdown(
     and blank lines are paragraphs, as in texts of WordPress's classic editor. Every word that a browser would show is
     in the Markdown or in a caption.
     """
-    return _Converter(base, keeps_addresses, keeps_lines, image_of).convert(parse_html(text))
+    return Converter(base, keeps_addresses, keeps_lines, image_of).convert(parse_html(text))
 
 
 def html_to_text(text: str) -> str:
@@ -89,8 +90,8 @@ def html_to_text(text: str) -> str:
     return one_line(spaced_text(parse_html(text)))
 
 
-class _Converter:
-    """One conversion."""
+class Converter:
+    """One conversion. posts.rendering.from_html.passages has one for HTML inside of Markdown."""
 
     def __init__(self, base: str, keeps_addresses: bool, keeps_lines: bool, image_of: ImageLookup | None) -> None:
         self.addresses = Addresses(base, keeps_addresses)
@@ -107,7 +108,7 @@ class _Converter:
     def convert(self, root: Element) -> Converted:
         self.addresses.settle_fallbacks(root)
         self.addresses.places = {_id_of(element) for element in root.walk() if element.tag in _HEADINGS}
-        return Converted(_joined(self._blocks(root.children)), self.images)
+        return Converted(joined(self._blocks(root.children)), self.images)
 
     # Blocks
 
@@ -199,7 +200,7 @@ class _Converter:
         return set_line(pieces)
 
     def _heading(self, element: Element, href: str) -> list[Block]:
-        words = self._line([_unblocked(element)], href)
+        words = self._line([unblocked(element)], href)
         if not words.strip():
             return []
         if words.endswith("#"):
@@ -243,9 +244,9 @@ class _Converter:
                 continue
             marker = f"{number}{')' if is_second else '.'}" if is_ordered else "*" if is_second else "-"
             number += 1
-            text = _joined(blocks, is_tight=True)
+            text = joined(blocks, is_tight=True)
             is_loose |= "\n\n" in text
-            lines.append(_indented(text, f"{marker} "))
+            lines.append(indented(text, f"{marker} "))
         if not lines:
             return []
         return [(f"{kind}, second" if is_second else kind, ("\n\n" if is_loose else "\n").join(lines))]
@@ -253,7 +254,7 @@ class _Converter:
     def _quotation(self, element: Element, href: str) -> list[Block]:
         if self.nesting >= MAX_NESTING:
             return self._blocks(element.children, href)
-        text = _joined(self._nested(element.children, href))
+        text = joined(self._nested(element.children, href))
         quoted = "\n".join(f"> {line}" if line else ">" for line in text.split("\n"))
         return [("quotation", quoted)] if text else []
 
@@ -275,7 +276,7 @@ class _Converter:
         width = min(max(map(len, rows)), MAX_COLUMNS)
         lines = []
         for row in rows:
-            words = [self._line([_unblocked(cell)], href).replace("|", r"\|") for cell in row]
+            words = [self._line([unblocked(cell)], href).replace("|", r"\|") for cell in row]
             if len(words) > width:
                 words[width - 1 :] = [" ".join(words[width - 1 :])]
             words += [""] * (width - len(words))
@@ -362,7 +363,7 @@ class _Converter:
         if tag in _CODE:
             self._images_in(element)
             return code_span(element.text())
-        if tag in HIDDEN:
+        if tag in HIDDEN or (tag == "a" and not _LINKS_OF_HEADINGS.isdisjoint(element.classes())):
             return []
         if tag == "noscript":
             # The image that a script loads is here a second time.
@@ -409,7 +410,11 @@ class _Converter:
                 self._note_link(piece[1], address)
         if not address or any(piece[0] == "link" for piece in pieces):
             return pieces
-        return marked(pieces, ("link", "["), ("link", f"]({destination(address)})"))
+        return marked(pieces, ("link", "["), ("link", f"]({destination(address)}{self._title_of(element)})"))
+
+    def _title_of(self, element: Element | None) -> str:
+        """Return what stands behind the address of a link in Markdown: nothing, since sites repeat its words there."""
+        return ""
 
     def _note_link(self, number: int, address: str) -> None:
         image = self.images[number - 1]
@@ -470,7 +475,7 @@ def _is_caption(node: Node) -> TypeGuard[Element]:
     return isinstance(node, Element) and node.tag == "figcaption"
 
 
-def _unblocked(element: Element) -> Element:
+def unblocked(element: Element) -> Element:
     """Return `element` as an inline one, for places where Markdown has no blocks."""
     return Element("span", {}, element.children)
 
@@ -491,7 +496,7 @@ def _language(element: Element) -> str:
     return ""
 
 
-def _joined(blocks: list[Block], is_tight: bool = False) -> str:
+def joined(blocks: list[Block], is_tight: bool = False) -> str:
     """Return blocks as Markdown. is_tight: a list follows its line without a blank one, as inside an item."""
     text, before = "", ""
     for kind, words in blocks:
@@ -504,7 +509,7 @@ def _joined(blocks: list[Block], is_tight: bool = False) -> str:
     return text
 
 
-def _indented(text: str, marker: str) -> str:
+def indented(text: str, marker: str) -> str:
     first, *rest = text.split("\n")
     space = " " * len(marker)
     return "\n".join([marker + first, *(space + line if line else "" for line in rest)])
