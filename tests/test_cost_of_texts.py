@@ -80,6 +80,12 @@ TEXTS = {
     "links to beginnings of headings": lambda times: "".join(
         f"# abc{number} d\n[e](#abc{number})\n" for number in range(times)
     ),
+    "marked words": ("==a ", ""),
+    "raised characters": ("a^b", ""),
+    "struck words": (" ~a", ""),
+    "emoji": (":tada:", ""),
+    "abbreviations": lambda times: "".join(f"*[A{number}]: b\n" for number in range(times)) + "A1 " * times,
+    "containers of a site": ("::: code-group\n", ":::"),
     "programs": ("<?a\n", ""),
     "programs in a line": ("a <?b ", ""),
     "indentation below tags": ("<div>\n    a\n", ""),

@@ -3,9 +3,11 @@
 import pytest
 
 from posts.content_checks import findings
+from posts.listing.excerpts import excerpt_of
 from posts.models import Post
 from posts.rendering.blocks import blocks_of
 from posts.rendering.markdown import render_text
+from posts.search.snippets import prose_of
 from tests.factories import RecordFactory, import_records
 
 pytestmark = pytest.mark.once
@@ -96,6 +98,7 @@ def test_markdown_inside_html_is_read_and_stays_in_its_cell():
         ("<div><p>a*b*c</p></div>", "<p>a*b*c</p>"),
         ("> <ul><li>q</li></ul>", "<blockquote>\n<ul>\n<li>q</li>"),
         ("| a |\n|---|\n| b <ul><li>c</li></ul> |", "<td>b <ul><li>c</li></ul></td>"),
+        ("<p>an `<li>` in a `<ul>`</p>", "an <code>&lt;li&gt;</code> in a <code>&lt;ul&gt;</code></p>"),
         ('<p>a <svg><path d="x"/></svg>b</p>', "<p>a b</p>"),
     ],
 )  # fmt: skip
@@ -136,3 +139,9 @@ def test_no_author_can_write_the_line_that_stands_for_a_table():
 def test_a_table_in_a_row_of_another_leaves_no_word_out_of_the_comparison():
     blocks, _ = blocks_of("<table><tr><td>a<table><tr><td>b</td></tr></table></td><td>c</td></tr></table>")
     assert {word for block in blocks for word in block.text.replace("|", " ").split()} == {"a", "b", "c"}
+
+
+def test_a_post_of_html_presents_itself_by_its_first_paragraph():
+    assert excerpt_of({"body": RECORD}) == "As said, 2*3*4 and snake_case_name."
+    prose = prose_of({"body": f"{RECORD}\n\nA `<p>` in code."})
+    assert "Nobody reads this." in prose and "H2O" in prose and "<li" not in prose and "<p> in code" in prose

@@ -536,7 +536,6 @@ def test_a_box_that_folds_is_a_fold(written):
 @pytest.mark.parametrize(
     "written",
     [
-        ":::code-group\nWords.\n:::",
         ":::note\nWords without an end.",
         "> [!unheard]\n> Words.",
         "!!! note",

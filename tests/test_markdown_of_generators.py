@@ -79,7 +79,6 @@ def test_hints_stand_in_hints_and_in_lists():
         "{{< hint info >}}\nWords",
         "{% endhint %}",
         "{{< tabs >}}\nx\n{{< /tabs >}}",
-        ":::{sidebar}\nx\n:::",
         "{% if x %}",
         "/// note\nx",
         "/// custom\nx\n///",
@@ -88,6 +87,21 @@ def test_hints_stand_in_hints_and_in_lists():
 def test_a_template_without_an_end_or_a_meaning_here_stays_text(written):
     html = page_of(written)
     assert text_of(html) == " ".join(written.split()) and "box" not in html
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (":::{sidebar}\nx\n:::", "<p>x</p>\n"),
+        ("::: code-group\n\nx\n\n:::", "<p>x</p>\n"),
+        (":::column{width=50%} \n\nx\n\n:::\n\ny", "<p>x</p>\n<p>y</p>\n"),
+        ("::: {layout-ncol=2}\nx\n\n::: {.inner}\ny\n:::\n\nz\n:::", "<p>x</p>\n<p>y</p>\n<p>z</p>\n"),
+        (":::tab First\nx\n:::", '<p class="box__title">First</p>\n<p>x</p>\n'),
+    ],
+)
+def test_of_a_container_that_only_its_site_knows_the_marks_are_left_out(written, shown):
+    assert page_of(written) == shown
+    assert any(tag.startswith(":::") for block in blocks_of(written)[0] for tag in block.left_out)
 
 
 @pytest.mark.parametrize(

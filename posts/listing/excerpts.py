@@ -4,12 +4,17 @@ import re
 
 from posts.content_checks.claims import reading_minutes
 from posts.records.schema import RecordDict
+from posts.rendering.from_html.to_markdown import html_to_text
 from posts.search.snippets import plain_text, without_code
 from posts.search.tokens import SINGLE, WORD
 
 # What no first paragraph begins with: headings, items, tables, quotations, boxes, images, HTML, placeholders.
 _NO_PARAGRAPH = re.compile(
     r"[-+*][ \t]|#{1,6}[ \t]|\d{1,9}[.)][ \t]|[|>:<]|!!!|!\[|\[checklist\]|\[\^|(?:[-=*_][ \t]*){3,}$"
+)
+# Headings above it are none either.
+_PARAGRAPH_OF_HTML = re.compile(
+    r"(?:<h[1-6]\b[^\n]*</h[1-6]>\s*)*<p(?:\s[^<>]*)?>(.*?)(?:</p\s*>|$)", re.DOTALL | re.IGNORECASE
 )
 # Enough of a text to hold its first paragraph.
 _BEGINNING = 20_000
@@ -39,6 +44,8 @@ def _first_paragraph(body: str) -> str:
             lines.pop(0)
         if len(lines) > 1 and set(lines[1].strip()) in ({"="}, {"-"}):
             lines = lines[2:]
+        if lines and (found := _PARAGRAPH_OF_HTML.match("\n".join(lines))) and (words := html_to_text(found[1])):
+            return words
         if lines and not _NO_PARAGRAPH.match(lines[0].strip()) and (words := plain_text("\n".join(lines))):
             return words
     return plain_text(text)

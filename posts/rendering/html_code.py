@@ -36,7 +36,9 @@ def raw_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     if not (opening := _RAW_START.match(line)):
         return False
     name = opening[1].lower()
-    closing = re.compile(rf"</{name}\s*+>", re.IGNORECASE)
+    # One script may follow another on a line.
+    again = rf"(?!\s*+<{name}[\s>])" if name in ("script", "style") else ""
+    closing = re.compile(rf"</{name}\s*+>{again}", re.IGNORECASE)
     last = closing_line(state, start, end, lambda text, _: closing.search(text), name)
     if last is None or silent:
         return last is not None

@@ -29,6 +29,7 @@ _ONLY_BOXES = re.compile(rf"(?:\s*</?(?:{'|'.join(sorted(_BOXES))})(?:\s[^<>]*)?
 _HAS_BLOCKS = re.compile(rf"<(?:{'|'.join(sorted(_BLOCKS))})(?=[\s/>])", re.IGNORECASE)
 # The content of such a paragraph begins behind a blank line, as that of a box does: it is Markdown.
 _AROUND_MARKDOWN = re.compile(r"<p(?:\s[^<>]*)?>[ \t]*\n[ \t]*(?:\n|$)", re.IGNORECASE)
+_CODE = re.compile(r"`[^`\n]+`")
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 MAX_PASSAGES_DEEP = 8
 # How often a text may be searched for the ends of passages.
@@ -62,7 +63,7 @@ class _Ends:
         if not line.strip():
             # A paragraph needs no end.
             return all(name == "p" for name in self.open)
-        for tag in TAG.finditer(line):
+        for tag in TAG.finditer(_CODE.sub("", line)):
             self._take(tag[2].lower(), is_end=bool(tag[1]), is_alone=tag[0].endswith("/>"))
         return not self.open
 
@@ -122,7 +123,7 @@ def _begins(state: StateBlock, start: int) -> str:
     # Lines of boxes alone are left out, and what they hold is read as any other text.
     is_apart = name in _BOXES and _ONLY_BOXES.fullmatch(line)
     is_deep = state.env.get("passages_deep", 0) >= MAX_PASSAGES_DEEP
-    return "" if is_apart or is_deep or runs(tag[3]) else name
+    return "" if is_apart or is_deep or runs(tag[3]) or "<" in tag[3] else name
 
 
 def _last_line(state: StateBlock, start: int, end: int, name: str) -> int | None:

@@ -61,9 +61,14 @@ def is_component(tag: str) -> bool:
     return _COMPONENT.match(tag) is not None and not _OF_A_MODEL.match(tag)
 
 
-def runs(attributes: str) -> bool:
-    """Return whether attributes would run something, as `onclick` would. Such a tag stays visible text."""
-    return _RUNS.search(attributes) is not None and _RUNS.search(_VALUES.sub("=", attributes)) is not None
+def runs(attributes: str, tag: str = "") -> bool:
+    """Return whether attributes would run something, as `onclick` would. Such a tag stays visible text.
+
+    tag: the tag as written. What a component is given as a value may be a whole program.
+    """
+    if _RUNS.search(attributes) is None:
+        return False
+    return not is_component(tag) or _RUNS.search(_VALUES.sub("=", attributes)) is not None
 
 
 def add_left_out_tags(parser: MarkdownIt) -> None:
@@ -166,7 +171,7 @@ def closed_in(state: StateBlock) -> frozenset[str]:
 
 
 def _is_left_out(tag: str, name: str, attributes: str, closed: frozenset[str]) -> bool:
-    if runs(attributes):
+    if runs(attributes, tag):
         return False
     if name.lower() in NEUTRAL | ALONE and not is_component(tag):
         return True
@@ -199,7 +204,10 @@ def left_out_of(tokens: Iterable[Token]) -> list[str]:
     found = []
     for token in tokens:
         for tag in (token, *(token.children or ())):
-            if tag.type == "left_out":
+            if tag.type == "left_out" and tag.content.startswith(":::"):
+                # A container of a kind that only its own site has; what ends it says nothing more.
+                found += [tag.content] if tag.content.strip(":") else []
+            elif tag.type == "left_out":
                 found += [one for one in _ANY_TAG.findall(tag.content) if _says_more(one)]
                 found += _TEMPLATE.findall(tag.content)
                 found += [" ".join(one.split()) for one in _IMPORT.findall(tag.content)]

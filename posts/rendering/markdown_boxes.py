@@ -6,7 +6,8 @@ https://docusaurus.io/docs/markdown-features/admonitions, https://vitepress.dev/
 https://python-markdown.github.io/extensions/admonition/ and https://facelessuser.github.io/pymdown-extensions/.
 
 A box becomes the tokens box_open, a paragraph with its title, what it holds, box_close; one that folds becomes those of
-`details`; markdown.py (_HTML_OF) writes their HTML. The kinds that a site invents for itself stay text.
+`details`; parser.py (_HTML_OF) writes their HTML. Of the kinds that a site invents for itself only the marks are left
+out.
 """
 
 import re
@@ -44,6 +45,10 @@ _SLASHES = re.compile(r"(/{3,})[ \t]*([a-z]{1,20})(?:[ \t]*\|[ \t]*([^\n]*?))?[ 
 _OPTION_OF_SLASHES = re.compile(r"[a-z_]{1,20}:(?:[ \t]|$)")
 _OPTION = re.compile(r":([\w-]{1,40}):(?:[ \t]|$)")
 _TITLE_ATTRIBUTE = re.compile(r"""\btitle[ \t]*=[ \t]*(?:"([^"]*)"|'([^']*)')""")
+# Of any other kind: `::: code-group` in VitePress, `::: {layout-ncol=2}` in Quarto.
+_OTHER = re.compile(
+    r"(:{3,})[ \t]*(?:[\w-]{1,60}|(?=\{))(?:\[([^\]\n]*)\]|[ \t]+([^\n{}]*?))?[ \t]*(?:\{[^{}\n]*\})?[ \t]*$"
+)
 _CONTAINER_END = re.compile(r"(:{3,})[ \t]*$")
 _ADMONITION = re.compile(r"(!!!|\?\?\?\+?|===[+!]?)[ \t]+([^\n]+)$")
 _NAMES_AND_TITLE = re.compile(r"([a-z][a-z0-9 _-]*)?(?:(?:^|[ \t])\"([^\"]*)\")?[ \t]*$")
@@ -97,13 +102,39 @@ def _container(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     if not (opening := _CONTAINER.match(line)):
         return _directive(state, start, end, silent)
     if opening[2] not in KINDS:
-        return False
+        return _other(state, start, end, silent)
     last = _container_end(state, start, end, len(opening[1]))
     if last is None or silent:
         return last is not None
     words = opening[3] or opening[4] or _title_in(opening[5] or "")
     _add_box(state, start, start + 1, last, opening[2], words, folds=opening[2] in _FOLDS)
     return True
+
+
+def _other(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Read a container of a kind that a site has for itself: its title, and what it holds. Its marks are left out."""
+    line = line_of(state, start).rstrip()
+    opening = _OTHER.match(line)
+    last = _container_end(state, start, end, len(opening[1])) if opening else None
+    if opening is None or last is None or silent:
+        return opening is not None and last is not None
+    _leave_out(state, start)
+    if words := (opening[2] or opening[3] or _title_in(line)).strip():
+        title = state.push("paragraph_open", "p", 1)
+        title.map = [start, start + 1]
+        title.attrSet("class", "box__title")
+        inline = state.push("inline", "", 0)
+        inline.content, inline.map, inline.children = words[:MAX_TITLE], [start, start + 1], []
+        state.push("paragraph_close", "p", -1)
+    fill_box(state, start + 1, last)
+    _leave_out(state, last)
+    state.line = last + 1
+    return True
+
+
+def _leave_out(state: StateBlock, number: int) -> None:
+    token = state.push("left_out", "", 0)
+    token.content, token.map = line_of(state, number).strip(), [number, number + 1]
 
 
 def _slashes(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -149,7 +180,7 @@ def _directive(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Read a box whose kind is in braces, with the options of MyST below its first line."""
     opening = _DIRECTIVE.match(line_of(state, start))
     if not opening or opening[2] not in KINDS:
-        return False
+        return _other(state, start, end, silent)
     mark = opening[1]
     last = _container_end(state, start, end, len(mark)) if mark[0] == ":" else _fence_end(state, start, end, mark)
     if last is None or silent:
@@ -191,7 +222,9 @@ def _container_end(state: StateBlock, start: int, end: int, colons: int) -> int 
             depth -= 1
             if not depth:
                 return number
-        elif (inner := _CONTAINER.match(line) or _DIRECTIVE.match(line)) and len(inner[1]) == colons:
+        elif (inner := _CONTAINER.match(line) or _DIRECTIVE.match(line) or _OTHER.match(line)) and len(
+            inner[1]
+        ) == colons:
             depth += 1
     state.env["vain_lines"] = vain + number - start
     return None

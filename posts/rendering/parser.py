@@ -19,6 +19,7 @@ from posts.rendering.attribute_lists import add_attribute_lists
 from posts.rendering.code_blocks import code_block
 from posts.rendering.file_links import add_file_links, wiki_link_html
 from posts.rendering.html_passages import add_html_passages
+from posts.rendering.inline_marks import add_inline_marks
 from posts.rendering.left_out_tags import add_left_out_tags
 from posts.rendering.markdown_boxes import add_boxes
 from posts.rendering.markdown_extras import add_extras
@@ -126,6 +127,7 @@ def _markdown() -> MarkdownIt:
     add_file_links(parser)
     add_left_out_tags(parser)
     add_html_passages(parser)
+    add_inline_marks(parser)
     add_template_comments(parser)
     parser.block.ruler.at("table", _bounded_table, {"alt": ["paragraph", "reference"]})
     parser.block.ruler.before(parser.block.ruler.get_all_rules()[0], "count", _count_blocks)

@@ -71,7 +71,9 @@ def _tags_without_partner(children: list[Token], parser: MarkdownIt) -> list[Tok
             name = child.meta["name"]
             if not begun.pop(name, None):
                 endings.setdefault(name, child)
-        elif not runs(child.meta["attributes"]) and (child.meta["name"] != "a" or _target(child, parser)):
+        elif not runs(child.meta["attributes"], child.content) and (
+            child.meta["name"] != "a" or _target(child, parser)
+        ):
             child.meta["begins"] = not place or children[place - 1].type in ("softbreak", "hardbreak", "tag")
             begun.setdefault(child.meta["name"], child)
     return [*endings.values(), *(tag for tag in begun.values() if tag.meta["begins"])]
@@ -176,7 +178,7 @@ def _unlink(open_tags: list[tuple[str, int]]) -> None:
 
 
 def _may_open(tag: Token, open_tags: list[tuple[str, int]], parser: MarkdownIt) -> bool:
-    if runs(tag.meta["attributes"]):
+    if runs(tag.meta["attributes"], tag.content):
         return False
     if tag.meta["name"] != "a":
         return True
@@ -244,7 +246,7 @@ def _as_tokens(children: list[Token], closings: dict[int, int], state: StateCore
 
 def _is_of_block(tag: Token, children: list[Token], number: int) -> bool:
     """Return whether a tag without a partner in its paragraph has it in another one: it begins or ends a line."""
-    if tag.meta["name"] not in APART or runs(tag.meta["attributes"]):
+    if tag.meta["name"] not in APART or runs(tag.meta["attributes"], tag.content):
         return False
     before = children[number - 1].type if number else "softbreak"
     after = children[number + 1].type if number + 1 < len(children) else "softbreak"
@@ -259,7 +261,7 @@ def _is_markup(tag: Token, begun: set[str], state: StateCore) -> bool:
     elsewhere. begun: the names of the elements of its paragraph that nothing ends.
     """
     name, attributes = tag.meta["name"], tag.meta["attributes"].strip()
-    if runs(tag.meta["attributes"]) or tag.content.endswith("/>") or (tag.meta["closes"] and attributes):
+    if runs(tag.meta["attributes"], tag.content) or tag.content.endswith("/>") or (tag.meta["closes"] and attributes):
         return False
     if name in _WITHOUT_END:
         return True
@@ -298,7 +300,7 @@ def _opened(child: Token, parser: MarkdownIt) -> list[Token]:
 def _alone(child: Token, parser: MarkdownIt) -> list[Token]:
     """Return the tokens for a tag without a partner: what it means, or the text that it is."""
     name = child.meta["name"]
-    if not runs(child.meta["attributes"]):
+    if not runs(child.meta["attributes"], child.content):
         if name == "br":
             return [Token("hardbreak", "br", 0)]
         if name == "img" and (picture := _picture(child, parser)):

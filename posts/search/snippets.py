@@ -1,5 +1,6 @@
 """The text of a record as readers see it, without Markdown, and the passage that answers a query."""
 
+import html
 import re
 from collections import deque
 
@@ -9,6 +10,12 @@ from posts.search.tokens import hits_in
 
 _FENCE = re.compile(r"^(`{3,}+|~{3,}+)[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 # Each alternative ends at the next character of its kind, so that no text makes it start again and again.
+# Tags that begin or end a block of HTML divide words; others are within a sentence. In code they are words.
+_TAG = re.compile(
+    r"(?P<code>`[^`\n]*`)|</?(?:(?P<block>p|h[1-6]|ul|ol|li|dl|dt|dd|table|thead|tbody|tr|td|th|blockquote|pre|div|section|"
+    r"article)|a|abbr|b|br|cite|code|em|font|i|img|kbd|mark|s|small|span|strong|sub|sup|u)(?:\s[^<>]{0,500})?/?>",
+    re.IGNORECASE,
+)
 _PLACED = re.compile(r"!\[[^\[\]\n]{0,1000}\]\([^()\n]{0,2000}\)|^\[checklist\]$", re.MULTILINE)
 _LINK = re.compile(r"\[([^\[\]\n]{0,1000})\]\([^()\n]{0,2000}\)")
 # What Markdown puts before the words of a line: items with their boxes to tick, headings; and quotations.
@@ -61,6 +68,8 @@ def _without_comments(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Return Markdown in one line, without its markup. A dot divides what would run together, such as a heading."""
+    if "</" in text:
+        text = html.unescape(_TAG.sub(lambda tag: tag["code"] or ("\n\n" if tag["block"] else ""), text))
     lines = _NOTE.sub("", _LINK.sub(r"\1", _PLACED.sub(" ", text))).split("\n")
     lines = [_QUOTATION.sub("", line.strip()) for line in lines]
     text = " ".join(map(_words_of, lines, [*lines[1:], ""]))

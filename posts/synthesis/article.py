@@ -93,7 +93,8 @@ class Writer:
     def next_of(self, texts: Texts, count: int) -> Texts:
         """Return `count` texts of the problem, others than the post about it before took: all come equally often."""
         first = self.subject.turn % len(texts)
-        return (texts + texts)[first : first + count]
+        taken = texts[first : first + count]
+        return taken if len(taken) == count else (taken + texts)[:count]
 
     def article(self) -> Article:
         (title,) = self.next_of(self.subject.problem.titles, 1)
@@ -278,8 +279,6 @@ class Writer:
         tools = f"{', '.join(most)} and {last}" if most else last
         name, kind = self.part
         part = f"“{name}”" if kind in ("concept", "setting") else name
-        texts = [self.of_tools("tools", tools=tools), self.of_tools("parts", part=part)]
+        self.slots["tools"], self.slots["part"] = tools, part
+        texts = [self.of("tools"), self.of("parts")]
         return " ".join(texts if self.often(50) else reversed(texts))
-
-    def of_tools(self, name: str, **own: str) -> str:
-        return self.chance.pick(PROSE[name]).format_map({**self.slots, **own})

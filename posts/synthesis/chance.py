@@ -43,7 +43,9 @@ class Chance:
     def some(self, items: Iterable[Item], count: int) -> list[Item]:
         """Return `count` different items in random order (fewer, if there are not as many)."""
         left, draw = list(items), self._next
-        return [left.pop(draw() * len(left) >> 32) for _ in range(min(count, len(left)))]
+        if count == 1 and left:
+            return [left[draw() * len(left) >> 32]]
+        return [left.pop(draw() * most >> 32) for most in range(len(left), max(0, len(left) - count), -1)]
 
 
 def _numbers(name: str) -> Iterator[int]:

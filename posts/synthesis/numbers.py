@@ -3,7 +3,7 @@
 from functools import cache
 
 from posts.synthesis.chance import Chance
-from posts.synthesis.vocabulary import Metric, Problem, Scenario, Stack, capital
+from posts.synthesis.vocabulary import Metric, Problem, Scenario, Stack, capital, filled
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
 MONTHS = (
@@ -68,7 +68,7 @@ def _row(metric: Metric, bases: dict[str, int], slots: Slots, chance: Chance) ->
     after = metric.then
     if after is None:
         after = max(1, _two_digits(before * chance.between(*metric.left) // 100))
-    name = metric.name.format_map(slots) if "{" in metric.name else metric.name
+    name = filled(metric.name, slots)
     return name, _with_unit(before, metric.unit), _with_unit(after, metric.unit), change_in_percent(before, after)
 
 
@@ -87,7 +87,9 @@ def change_in_percent(before: int, after: int) -> str:
 
 def _two_digits(number: int) -> int:
     """Return `number` with two digits that count, as people write measurements."""
-    unit: int = 10 ** max(0, len(str(number)) - 2)
+    if number < 100:
+        return number
+    unit: int = 10 ** (len(str(number)) - 2)
     return (number + unit // 2) // unit * unit
 
 

@@ -15,7 +15,7 @@ from posts.records.schema import RecordDict, fingerprint_of
 from posts.synthesis.article import Article, Subject, Writer, choose_subject
 from posts.synthesis.chance import Chance
 from posts.synthesis.numbers import Row
-from posts.synthesis.vocabulary import PHOTOS, POOLS, RECORD, Texts, capital
+from posts.synthesis.vocabulary import PHOTOS, POOLS, RECORD, Texts, capital, filled
 
 # Raise it when any seed gives another record than before; part of each record's payload.
 SYNTHESIZER_VERSION = 3
@@ -31,7 +31,19 @@ _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 _FIRST_DAY = date(2025, 1, 6)
 _STATUSES = ("drafted", "drafted", "drafted", "in review", "reviewed")
 _DIFFICULTIES = ("beginner", "intermediate", "intermediate", "advanced")
+_PLATES = ("{before} → {after}", "{Metric}: {before} → {after}", "{before} before, {after} after")
 _PLACEHOLDER_COLOURS = ("111827/ffffff", "1f3a5f/ffffff", "0f766e/ffffff", "7c2d12/ffffff", "f3f4f6/111827")
+
+
+class _Quoted(dict[int, str]):
+    """{code point: how an address has the character}, each worked out once."""
+
+    def __missing__(self, point: int) -> str:
+        self[point] = quote_plus(chr(point))
+        return self[point]
+
+
+_QUOTED = _Quoted()
 
 
 def synthesize_record(seed: int) -> RecordDict:
@@ -67,14 +79,14 @@ def compose(seed: int) -> RecordDict:
         "intro": "\n\n".join(article.intro),
         "body": article.body,
         "topic": f"{problem.phrase} / {stack.name}",
-        "summary": chance.pick(RECORD["summaries"]).format_map(slots),
+        "summary": filled(chance.pick(RECORD["summaries"]), slots),
         "ai_outline": {
             "context": subject.scenario.tail,
             "problem": problem.phrase,
             "stack": stack.name,
             "recommended action": problem.action,
         },
-        "ai_brief": chance.pick(RECORD["briefs"]).format_map(slots),
+        "ai_brief": filled(chance.pick(RECORD["briefs"]), slots),
         "stack": [stack.name, stack.area, stack.language],
         "tools": list(article.tools),
         "code_language": stack.language,
@@ -110,7 +122,7 @@ def compose(seed: int) -> RecordDict:
             "scenario": subject.scenario.tail,
             "seed": seed,
         },
-        "notes": [note.format_map(slots) for note in chance.some(RECORD["notes"], chance.between(2, 3))],
+        "notes": [filled(note, slots) for note in chance.some(RECORD["notes"], chance.between(2, 3))],
     }
 
 
@@ -177,10 +189,16 @@ def _photo(photo: Texts, caption: str, article: Article) -> RecordDict:
     return {
         "source": "unsplash",
         "url": f"https://images.unsplash.com/photo-{number}?auto=format&fit=crop&w=1200&q=80",
-        "caption": caption.format_map({**article.slots, "seen": seen, "Seen": capital(seen)}),
+        "caption": _with_seen(caption, article, seen),
         "alt": capital(seen),
         "licence": "Unsplash Licence",
     }
+
+
+def _with_seen(caption: str, article: Article, seen: str) -> str:
+    """Return a caption about what a photograph shows."""
+    article.slots |= {"seen": seen, "Seen": capital(seen)}
+    return filled(caption, article.slots)
 
 
 def _flickr(pool: Texts, article: Article, chance: Chance) -> RecordDict:
@@ -189,7 +207,7 @@ def _flickr(pool: Texts, article: Article, chance: Chance) -> RecordDict:
     return {
         "source": "loremflickr.com",
         "url": f"https://loremflickr.com/1200/630/{words}?lock={chance.between(1, 99999)}",
-        "caption": caption.format_map({**article.slots, "seen": seen, "Seen": capital(seen)}),
+        "caption": _with_seen(caption, article, seen),
         "alt": f"A photograph from the subject “{words.replace(',', ', ')}”",
         "licence": "Creative Commons, as the source says",
     }
@@ -197,24 +215,22 @@ def _flickr(pool: Texts, article: Article, chance: Chance) -> RecordDict:
 
 def _figure_placeholder(figure: Row, article: Article, chance: Chance) -> RecordDict:
     name, before, after, _ = figure
-    words = chance.pick(
-        (f"{before} → {after}", f"{capital(name)}: {before} → {after}", f"{before} before, {after} after")
-    )
     own = {"metric": name, "Metric": capital(name), "before": before, "after": after}
-    return _placeholder(words, chance.pick(RECORD["placeholder_captions"]).format_map(own), chance)
+    words = chance.pick(_PLATES).format_map(own)
+    return _placeholder(words, filled(chance.pick(RECORD["placeholder_captions"]), own), chance)
 
 
 def _rule_placeholder(action: str, article: Article, chance: Chance) -> RecordDict:
-    return _placeholder(capital(action), chance.pick(RECORD["rule_captions"]).format_map(article.slots), chance)
+    return _placeholder(capital(action), filled(chance.pick(RECORD["rule_captions"]), article.slots), chance)
 
 
 def _placeholder(words: str, caption: str, chance: Chance) -> RecordDict:
     if chance.one_in(2):
         source = "dummyimage.com"
-        url = f"https://dummyimage.com/1200x630/{chance.pick(_PLACEHOLDER_COLOURS)}.png&text={quote_plus(words)}"
+        url = f"https://dummyimage.com/1200x630/{chance.pick(_PLACEHOLDER_COLOURS)}.png&text={words.translate(_QUOTED)}"
     else:
         source = "placehold.co"
-        url = f"https://placehold.co/1200x630/png?text={quote_plus(words)}"
+        url = f"https://placehold.co/1200x630/png?text={words.translate(_QUOTED)}"
     return {
         "source": source,
         "url": url,

@@ -6,6 +6,7 @@ A text is one line of a TOML string. Its slots, such as {nouns}, are filled for 
 import re
 import tomllib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -212,6 +213,10 @@ def _cycle() -> tuple[tuple[Stack, Problem, int], ...]:
 
 
 SUBJECTS = _cycle()
+
+
+def filled(text: str, slots: Mapping[str, str]) -> str:
+    return text.format_map(slots) if "{" in text else text
 
 
 @cache

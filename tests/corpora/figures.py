@@ -31,8 +31,8 @@ _LEFT_OUT = (
     re.compile(r"\{%-?\s*comment\s*-?%\}.*?\{%-?\s*endcomment\s*-?%\}", re.DOTALL),
     re.compile(r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>", re.DOTALL),
     re.compile(r"^(?:import|export)\s[^\n]*(?:\n[ \t}][^\n]*)*", re.MULTILINE),
-    re.compile(r"<(script|style|svg)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE),
-    re.compile(r"\{:?\s*[.#:][^{}\n]*\}"),
+    re.compile(r"<(script|style|svg|iframe)\b.*?</\1\s*>", re.DOTALL | re.IGNORECASE),
+    re.compile(r"\{:?\s*(?:[.#:]|[\w-]+=)[^{}\n]*\}"),
     re.compile(r"^[ \t]*(?:\[\[?_?toc_?\]?\]|.*\n\{:[ \t]*toc.*\})[ \t]*$", re.MULTILINE | re.IGNORECASE),
     re.compile(r"""^[ ]{0,3}\[(?://|comment|#)\]:.*$""", re.MULTILINE | re.IGNORECASE),
 )
@@ -246,7 +246,7 @@ def _count_page(counted: Figures, row) -> list[str]:
     if tags:
         counted.with_tags.append(f"{row.label}: {' '.join(tags[:6])}")
     counted.syntax += Counter({kind: count for kind, count in syntax.items() if kind not in tags})
-    body = re.sub(r"\A(?:[A-Za-z][\w -]{0,30}:[^\n]*\n)+\n", "", text)
+    body = re.sub(r"\A(?:[A-Za-z][\w -]{0,30}:[^\n]*\n)+(?:---+[ \t]*)?\n", "", text)
     body = re.sub(r"\A\s*(?:---|\+\+\+)\s*\n.*?\n(?:---|\+\+\+)[ \t]*(?:\n|\Z)", "", body, flags=re.DOTALL)
     shown = page.words | set(_words(record["title"])) | set(_words(record.get("summary", "")))
     for image in record.get("image_sources", ()):

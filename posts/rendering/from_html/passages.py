@@ -50,6 +50,8 @@ _MARKDOWN = re.compile(
     |\[\^[^\[\]\n]+\]|\$\$?[^$\s][^$\n]*\$|\\[!-/:-@\[-`{-~])""",
     re.VERBOSE,
 )
+# In code of Markdown no tag is one.
+_CODE_OR_TAG = re.compile(rf"(?P<code>`[^`\n]+`)|{TAG.pattern}")
 _SIDE = re.compile(r"text-align\s*:\s*(left|center|right)", re.IGNORECASE)
 
 
@@ -145,13 +147,17 @@ class _Source:
 
     def _tags_of(self, html: str) -> str:
         made, place = [], 0
-        for tag in TAG.finditer(html):
-            made += [html[place : tag.start()].replace("<", "&lt;"), self._tag(tag[0], tag[1], tag[2].lower(), tag[3])]
+        for tag in _CODE_OR_TAG.finditer(html):
+            if tag["code"]:
+                made += [html[place : tag.start()].replace("<", "&lt;"), escape(tag[0], quote=False)]
+                place = tag.end()
+                continue
+            made += [html[place : tag.start()].replace("<", "&lt;"), self._tag(tag[0], tag[2], tag[3].lower(), tag[4])]
             place = tag.end()
         return "".join([*made, html[place:].replace("<", "&lt;")])
 
     def _tag(self, tag: str, slash: str, name: str, attributes: str) -> str:
-        if runs(attributes):
+        if runs(attributes, tag) or ("<" in attributes and not is_component(tag)):
             return escape(tag, quote=False)
         if is_component(tag):
             if slash or tag.endswith("/>") or name in self.closed:
