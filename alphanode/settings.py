@@ -401,6 +401,8 @@ def _postgresql(url: str, *, is_web: bool, setting: str, is_replica: bool = Fals
     else:
         # Says that this is a session of its own: a pooler would not let it through (posts.db.pooler).
         options["options"] = "-c alphanode.session=on"
+        # Compiling a plan takes longer than any statement of a page.
+        options["options"] += " -c jit=off"
     # Set by wsgi.py and for runserver. Commands (migrations, imports) may take longer and need no pool.
     if is_web:
         pool_size = max(1, env("DATABASE_POOL_SIZE"))

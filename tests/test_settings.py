@@ -267,7 +267,7 @@ def test_a_whole_file_passes_the_check_before_migrations(db):
     assert run_checks(databases=["default"]) == []
 
 
-SHOWN = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
+SHOWN = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "jit"]
 SHOW = f"""
 import django
 django.setup()
@@ -282,8 +282,10 @@ connection.close_pool()
 
 
 @postgres_only
-@pytest.mark.parametrize(("process", "timeouts", "pool"), [("web", "4s 2s 15s", "(0.5, 1, 8)"), ("", "0 0 0", "False")])
-def test_only_web_processes_give_up_waiting_for_postgresql(process, timeouts, pool):
+@pytest.mark.parametrize(
+    ("process", "timeouts", "pool"), [("web", "4s 2s 15s off", "(0.5, 1, 8)"), ("", "0 0 0 off", "False")]
+)
+def test_only_web_processes_give_up_waiting_for_postgresql_and_none_compiles_plans(process, timeouts, pool):
     ended = run(
         *("-c", SHOW),
         **{

@@ -101,16 +101,13 @@ def _find(
 
     def gathered(start: int) -> list[tuple[int, float]]:
         # The planner thinks that reading a text is as cheap as reading a number, so it would read all texts or scan
-        # the numbers. This leaves it bitmaps: of the words, and of the numbers after `start`. Sent together, the
-        # statements are one transaction.
-        cursor.execute(
-            "SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off; "
-            f"{ranked} ({latest} ORDER BY id + 0 DESC LIMIT %s) AS latest; "
-            "SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL enable_indexscan TO DEFAULT",
+        # the numbers. This leaves it bitmaps: of the words, and of the numbers after `start`.
+        _execute_without(
+            cursor,
+            ("enable_seqscan", "enable_indexscan"),
+            f"{ranked} ({latest} ORDER BY id + 0 DESC LIMIT %s) AS latest",
             [words, *values, start, limit],
         )
-        cursor.nextset()
-        cursor.nextset()
         return list(cursor.fetchall())
 
     if expected <= FEW:
@@ -126,13 +123,26 @@ def which_find(cursor: CursorWrapper, queries: Sequence[Query]) -> list[bool]:
     """Return for each query whether it finds a listed text; in one statement."""
     is_found = "EXISTS (SELECT FROM posts_search JOIN posts_listedtext USING (id) WHERE words @@ %s::tsquery)"
     # As above: the planner must not read all texts.
-    cursor.execute(
-        f"SET LOCAL enable_seqscan = off; SELECT {', '.join([is_found] * len(queries))}; "
-        "SET LOCAL enable_seqscan TO DEFAULT",
+    _execute_without(
+        cursor,
+        ("enable_seqscan",),
+        f"SELECT {', '.join([is_found] * len(queries))}",
         [_without(_all_of(query.phrases), query) for query in queries],
     )
-    cursor.nextset()
     return list(cursor.fetchone())
+
+
+def _execute_without(cursor: CursorWrapper, plans: Sequence[str], statement: str, values: Sequence[str | int]) -> None:
+    """Execute a statement for which the planner may not choose some `plans`, settings that are usually on.
+
+    Sent together, the statements are one transaction. A plan of a kind that is off counts as so expensive that the
+    server would compile it, which takes a hundred times as long as the search.
+    """
+    off = ("jit", *plans)
+    settings_off = "".join(f"SET LOCAL {name} = off; " for name in off)
+    cursor.execute(settings_off + statement + "".join(f"; SET LOCAL {name} TO DEFAULT" for name in off), values)
+    for _ in off:
+        cursor.nextset()
 
 
 def _all_of(phrases: Sequence[Phrase]) -> str:
