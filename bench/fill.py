@@ -56,8 +56,8 @@ def _import(lines, name, import_posts):
     return batch.created
 
 
-def release_all(reviewer, now):
-    """Approve and release every post as a reviewer would, one by one, but written in sets.
+def release_all(reviewer, now, most=None):
+    """Approve and release every post, or the first `most`, as a reviewer would, one by one, but written in sets.
 
     The rows are those that the operations would write. Returns the number of posts.
     """
@@ -66,12 +66,13 @@ def release_all(reviewer, now):
     from posts.listing.refresh import refresh_listings
     from posts.models import GuidelinePoint, Post, QueueEntry, Release, RenderedArticle, Review, Revision
 
-    total = Post.objects.count()
+    total = most or Post.objects.count()
     points = list(GuidelinePoint.objects.current())
     last, done, kept = 0, 0, {}
     while True:
         with transaction.atomic():
-            posts = list(Post.objects.filter(pk__gt=last).with_texts().order_by("pk")[:CHUNK])
+            waiting = Post.objects.filter(pk__gt=last).with_texts().order_by("pk")
+            posts = list(waiting[: min(CHUNK, total - done)])
             if not posts:
                 return done
             # The newest number is the newest release, a minute apart.

@@ -177,7 +177,8 @@ def session_cookie():
 
     from posts.accounts.session_store import SessionStore
 
-    person = User.objects.create_superuser("bench-superuser")
+    name = "bench-superuser"
+    person = User.objects.filter(username=name).first() or User.objects.create_superuser(name)
     session = SessionStore()
     session[SESSION_KEY] = str(person.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
@@ -290,14 +291,14 @@ def explain(rows, cookie):
 
 
 @contextlib.contextmanager
-def own_database(url, name):
-    """Create a database on the server of `url`; yield its address."""
+def own_database(url, name, template="template1"):
+    """Create a database on the server of `url`, as a copy of another one; yield its address."""
     import psycopg
 
     base = url.rpartition("/")[0]
     person, _, place = base.removeprefix("postgres://").partition("@/")
     with psycopg.connect(host=f"/{place.lstrip('/')}", user=person, dbname="postgres", autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}"')
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     yield f"{base}/{name}"
 
 
