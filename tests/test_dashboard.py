@@ -21,8 +21,8 @@ from posts.review_queue.counts import (
     decided_by_day,
     note_waiting_at_midnight,
     reasons_for_waiting,
-    start_of,
 )
+from posts.review_queue.days import start_of
 from posts.review_queue.ranking import rank_queue
 from tests.factories import RecordFactory, approve, import_records, make_post, person
 from tests.test_review_queue import turn_down

@@ -6,7 +6,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
+from posts.admin.imports import actions
 from posts.importing.conflicts import dismiss_incoming, merge_incoming, take_incoming
 from posts.importing.index_switch import follow_batch_switch, switch_batch_index
 from posts.importing.repair import leave_row_out, repair_row
@@ -312,3 +314,18 @@ def test_a_row_that_is_left_out_is_not_exported_again(capfdbinary):
     leave_row_out(ImportIssue.objects.get(line=1), by=person("Staff"))
     call_command("export_refused", str(batch.pk))
     assert [json.loads(line) for line in capfdbinary.readouterr().out.splitlines()] == [{"source_id": "b"}]
+
+
+def test_the_page_of_a_rollback_looks_at_the_first_texts_of_a_large_import_or_on_demand_at_all(
+    imported, client, monkeypatch
+):
+    monkeypatch.setattr(actions, "MOST_LOOKED_AT", 4)
+    client.force_login(person("Staff"))
+    address = reverse("admin:posts_importbatch_rollback", args=[imported[0].pk])
+    page = client.get(address).content.decode()
+    assert "more than 4 texts" in page and "Roll back the whole import" in page
+    plan = client.get(address).context["plan"]
+    assert plan.withdraws + plan.sets_back == 4
+    everything = client.get(address, {"all": "1"})
+    assert everything.context["plan"] == plan_rollback(imported[0])
+    assert "Roll back 20 posts" in everything.content.decode()

@@ -21,7 +21,7 @@ from posts.admin.rights import GroupsField, RightsField, with_unseen
 from posts.models import ReviewLimit
 from posts.models.review_limit import limits_from, limits_of
 from posts.models.second_factor import waits_for_second_factor
-from posts.review_queue.counts import capped_counts, short_count
+from posts.review_queue.counts import FEW_COUNTED, capped_counts, short_count
 
 admin.site.unregister([User, Group])
 
@@ -219,7 +219,7 @@ class UsersAdmin(_Account, UserAdmin):  # type: ignore[type-arg]  # Django's cla
             return badge("refused", "can’t sign in")
         return badge("done", "uses the admin") if user.is_staff else badge("waiting", "no access to the admin")
 
-    def get_deleted_objects(  # type: ignore[override]  # capped counts are text: 10,000+
+    def get_deleted_objects(  # type: ignore[override]  # capped counts are text: 1,000+
         self, objs: Iterable[User], request: HttpRequest
     ) -> tuple[list[str], dict[str, str], set[str], list[str]]:
         """Return what goes with accounts, and what keeps them, as counts.
@@ -238,8 +238,12 @@ class UsersAdmin(_Account, UserAdmin):  # type: ignore[type-arg]  # Django's cla
             if isinstance(relation, ManyToOneRel) and relation.on_delete is on_delete
         ]
         rows = [row.related_model._base_manager.filter(**{f"{row.field.name}__in": accounts}) for row in named]
-        counts = zip(named, capped_counts(rows), strict=True)
-        return {str(row.related_model._meta.verbose_name_plural): short_count(count) for row, count in counts if count}
+        counts = zip(named, capped_counts(rows, limit=FEW_COUNTED), strict=True)
+        return {
+            str(row.related_model._meta.verbose_name_plural): short_count(count, limit=FEW_COUNTED)
+            for row, count in counts
+            if count
+        }
 
 
 @admin.register(Group)

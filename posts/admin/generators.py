@@ -22,7 +22,7 @@ from posts.importing.tasks import begin_following_generator
 from posts.importing.tokens import create_token, expiry_on, revoke_token
 from posts.models import ApiToken, Generator
 from posts.operations import Refused
-from posts.review_queue.counts import capped_counts, said_count
+from posts.review_queue.counts import FEW_COUNTED, capped_counts, said_count
 from posts.review_queue.scorecards import card_of_generator
 
 IMPORTS_SHOWN = 10
@@ -120,7 +120,7 @@ class GeneratorPage(AdminPage):
 
     def page(self, generator: Generator, *, status: int = 200) -> HttpResponseBase:
         """Return the page."""
-        (pending,) = capped_counts([generator.posts.waiting()])
+        (pending,) = capped_counts([generator.posts.waiting()], limit=FEW_COUNTED)
         return self.render(
             status=status,
             title=generator.name,
@@ -133,7 +133,7 @@ class GeneratorPage(AdminPage):
             token_form=self.token_form or TokenForm(),
             secret=self.secret,
             imports=generator.batches.order_by("-pk")[:IMPORTS_SHOWN] if generator.pk else (),
-            pending=said_count(pending),
+            pending=said_count(pending, limit=FEW_COUNTED),
             has_scorecard=card_of_generator(generator).count("came_in"),
         )
 

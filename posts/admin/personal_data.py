@@ -13,7 +13,7 @@ from posts.admin.pages import AdminPage
 from posts.admin.trail import Step, step
 from posts.errors import NotAllowed, Refused, require_superuser
 from posts.operations.frame import note, operating
-from posts.review_queue.counts import capped_counts, short_count
+from posts.review_queue.counts import FEW_COUNTED, capped_counts, short_count
 
 
 class OwnData(AdminPage):
@@ -108,11 +108,12 @@ def _counts(account: User) -> tuple[dict[str, str], dict[str, str]]:
     rows = [named.rows(account) for named in NAMED]
     goes: dict[str, str] = {}
     stays: dict[str, str] = {}
-    for named, count in zip(NAMED, capped_counts(rows), strict=True):
+    for named, count in zip(NAMED, capped_counts(rows, limit=FEW_COUNTED), strict=True):
         if count:
             kept = goes if named.on_erasing == DELETED else stays
             kept.setdefault(
-                f"{named.table._meta.verbose_name_plural} ({named.field.replace('_', ' ')})", short_count(count)
+                f"{named.table._meta.verbose_name_plural} ({named.field.replace('_', ' ')})",
+                short_count(count, limit=FEW_COUNTED),
             )
     return goes, stays
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +10,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.functional import SimpleLazyObject
 
 import posts
 from posts.admin.people import person_of
@@ -81,6 +82,10 @@ class AlphaNodeAdminSite(admin.AdminSite):
             "factor_notice": notice_about_factor(request),
             "is_standby": is_standby(),
         }
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """Return the list of models, made when somebody reads it: every page has it, and few show it."""
+        return SimpleLazyObject(partial(super().get_app_list, request, app_label))
 
     def admin_view(self, view: Callable[..., HttpResponseBase], cacheable: bool = False) -> Any:
         """Give a form back whose session has ended, or that needs a fresh proof of who is there.

@@ -27,11 +27,17 @@ class RollbackPlan:
     sets_back: int  # it changed their text
     keeps: int  # a person or a later import changed them since
     were_approved: int  # of the first two: approved since, so that readers will see a change
+    is_partial: bool = False  # there are more, which were not looked at
 
 
-def plan_rollback(batch: ImportBatch) -> RollbackPlan:
-    """Return the RollbackPlan of `batch` as things are now, from one scan of its revisions."""
+def plan_rollback(batch: ImportBatch, *, most: int | None = None) -> RollbackPlan:
+    """Return the RollbackPlan of `batch` as things are now, from one scan of its revisions, or of the first `most`."""
     of_batch = Revision.objects.filter(batch=batch, pk__gt=batch.rollback.get("after", 0))
+    is_partial = False
+    if most is not None:
+        keys = list(of_batch.order_by("pk").values_list("pk", flat=True)[most - 1 : most + 1])
+        if is_partial := len(keys) == 2:
+            of_batch = of_batch.filter(pk__lte=keys[0])
     is_head = Q(post__head_revision__batch=batch)
     is_created = Q(post__first_batch=batch)
     with long_statement_timeout():
@@ -43,7 +49,7 @@ def plan_rollback(batch: ImportBatch) -> RollbackPlan:
                 "pk", filter=is_head & Q(post__live_revision__batch=batch) & Q(post__withdrawn_at=None)
             ),
         )  # fmt: skip
-    return RollbackPlan(**counts)
+    return RollbackPlan(**counts, is_partial=is_partial)
 
 
 def roll_back_batch(

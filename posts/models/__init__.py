@@ -7,6 +7,7 @@ from posts.models.audit_entry import AuditEntry
 from posts.models.bulk_run import BulkRow, BulkRun
 from posts.models.check_result import CheckResult, CheckWeight
 from posts.models.checklist_item import ChecklistItem
+from posts.models.day_figure import DayFigure
 from posts.models.decision_event import DecisionEvent
 from posts.models.deployment import Deployment
 from posts.models.external_identity import ExternalIdentity
@@ -68,6 +69,7 @@ __all__ = [
     "CheckResult",
     "CheckWeight",
     "ChecklistItem",
+    "DayFigure",
     "DecisionEvent",
     "Deployment",
     "DeskPreference",

@@ -44,6 +44,9 @@ class BulkRun(models.Model):
     comment = models.TextField(blank=True, db_default="")
     assignee = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    counts = OrderedJSONField(
+        default=dict, db_default={}, help_text="Rows by outcome, and the most frequent obstacles, as last counted."
+    )
     made_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
 

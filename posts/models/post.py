@@ -274,6 +274,18 @@ class Post(models.Model):
                 name="post_listed_newest",
             ),
             models.Index(fields=["-changed_at", "-id"], name="post_changed"),
+            models.Index(fields=["difficulty", "-changed_at", "-id"], name="post_of_difficulty"),
+            models.Index(
+                fields=["last_batch"],
+                condition=Q(
+                    live_approval__isnull=False,
+                    needs_human_review=False,
+                    held=False,
+                    withdrawn_at__isnull=True,
+                    first_published_at__isnull=False,
+                ),
+                name="post_approved_of_batch",
+            ),
             models.Index(
                 fields=["changed_at", "id"],
                 condition=Q(awaits_review=True, withdrawn_at__isnull=True),

@@ -57,6 +57,7 @@ class QueueEntry(models.Model):
             ),
             models.Index(fields=["held_by"], condition=Q(held_by__isnull=False), name="queue_held"),
             models.Index(fields=["post"], condition=Q(is_complete=False), name="queue_incomplete"),
+            models.Index(fields=["post"], condition=Q(generator_points__gt=0), name="queue_of_bad_generators"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -86,8 +86,11 @@ class Review(models.Model):
         default_permissions = ("view",)
         indexes = [
             models.Index(fields=["-created_at"], name="review_newest"),
+            models.Index(fields=["reviewer", "-created_at"], name="review_of_reviewer"),
             models.Index(fields=["id"], condition=Q(is_bulk=True), name="review_bulk"),
             models.Index(fields=["id"], condition=Q(is_own_text=True), name="review_of_own_text"),
+            models.Index(fields=["revoked_at"], condition=Q(revoked_at__isnull=False), name="review_revoked"),
+            models.Index(fields=["undone_at"], condition=Q(undone_at__isnull=False), name="review_undone"),
             models.Index(fields=["id"], condition=Q(guideline__isnull=False), name="review_answered"),
             models.Index(
                 Coalesce("guideline", 0),

@@ -101,6 +101,9 @@ class Revision(models.Model):
         indexes = [
             models.Index(fields=["batch", "id"], condition=Q(batch__isnull=False), name="revision_of_batch"),
             models.Index(
+                fields=["suggested_by"], condition=Q(suggested_by__isnull=False), name="revision_of_suggestion"
+            ),
+            models.Index(
                 fields=["status", "id"],
                 condition=Q(status__in=["changes_requested", "rejected"]),
                 name="revision_sent_back",

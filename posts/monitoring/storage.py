@@ -42,7 +42,7 @@ from posts.outbox.tasks import old_given_up_messages, old_messages
 from posts.retention import kept
 
 # More rows are not counted one by one.
-MOST_COUNTED = 100_000
+MOST_COUNTED = 10_000
 CHUNK = 500
 
 CONTENT = """
@@ -61,7 +61,7 @@ DERIVED = """
     posts_checkresult posts_checkweight posts_textsketch posts_sketchband posts_paragraphcount posts_texttwin
     posts_textscan posts_sourceplace posts_sourcelink posts_linkhost posts_linkaddress posts_linkoccurrence
     posts_stalelinks posts_scoredpost posts_score posts_picturecopy posts_picturesize posts_job posts_storedpage
-    posts_storedpagekey posts_storedpagestate
+    posts_storedpagekey posts_storedpagestate posts_dayfigure
 """.split()
 # Rows of these go with what they belong to, or are written over.
 WITH_OTHERS = {
@@ -158,11 +158,15 @@ def forget_old_rows(now: datetime) -> int:
 
 @dataclass
 class Size:
-    """How large a table is. rows: None if there are more than MOST_COUNTED; octets: None if the engine can't say."""
+    """How large a table is. rows: None if there are more than MOST_COUNTED; octets: None if the engine can't say.
+
+    about: about how many rows there are, if there are more and the engine knows.
+    """
 
     table: str
     rows: int | None
     octets: int | None = None
+    about: int | None = None
 
 
 @dataclass(frozen=True)
@@ -192,7 +196,8 @@ def storage(now: datetime) -> Storage:
     of_kept = {kind.table for kind in KEPT}
     words = dict.fromkeys(CONTENT, "content") | dict.fromkeys(DERIVED, "computed from posts") | WITH_OTHERS
     others = [size for table, size in sizes.items() if table not in of_kept]
-    others.sort(key=lambda size: (-(size.octets or 0), -(MOST_COUNTED + 1 if size.rows is None else size.rows)))
+    # Without a number there are more than are counted.
+    others.sort(key=lambda size: (-(size.octets or 0), size.rows is not None, -(size.about or size.rows or 0)))
     found.others = [(words.get(size.table, ""), size) for size in others]
     return found
 
@@ -204,22 +209,32 @@ def tables() -> list[str]:
 
 def _sizes() -> dict[str, Size]:
     names = tables()
+    sizes = {name: Size(name, None) for name in names}
     with connection.cursor() as cursor:
-        parts = [
-            f"SELECT '{name}', (SELECT count(*) FROM (SELECT 1 FROM {name} LIMIT {MOST_COUNTED + 1}) AS counted)"  # noqa: S608
-            for name in names
-        ]
-        cursor.execute(" UNION ALL ".join(parts))
-        sizes = {name: Size(name, None if count > MOST_COUNTED else count) for name, count in cursor.fetchall()}
         if connection.vendor == "postgresql":
             cursor.execute(
-                "SELECT relname, pg_total_relation_size(oid) FROM pg_class"
+                "SELECT relname, pg_total_relation_size(oid), reltuples::bigint FROM pg_class"
                 " WHERE relname = ANY(%s) AND relnamespace = current_schema()::regnamespace",
                 [names],
             )
-            for name, octets in cursor.fetchall():
+            for name, octets, about in cursor.fetchall():
                 sizes[name].octets = octets
+                sizes[name].about = _rounded(about) if about > MOST_COUNTED else None
+        parts = [
+            f"SELECT '{name}', (SELECT count(*) FROM (SELECT 1 FROM {name} LIMIT {MOST_COUNTED + 1}) AS counted)"  # noqa: S608
+            for name in names
+            if sizes[name].about is None
+        ]
+        cursor.execute(" UNION ALL ".join(parts))
+        for name, count in cursor.fetchall():
+            sizes[name].rows = None if count > MOST_COUNTED else count
     return sizes
+
+
+def _rounded(count: int) -> int:
+    """Return a number with its first three digits: the engine estimates it."""
+    unit = int(10 ** (len(str(count)) - 3))
+    return int(round(count / unit) * unit)
 
 
 def _whole_size() -> int:

@@ -2,7 +2,7 @@
 
 from posts.errors import GuidelineMoved, HeadMoved, NotAllowed, PageMoved, Refused
 from posts.operations.assign import assign_post
-from posts.operations.bulk import begin_bulk, begin_edit, carry_out, confirm_bulk, look_at_rows
+from posts.operations.bulk import begin_bulk, begin_edit, carry_out, confirm_bulk, counts_of_rows, look_at_rows
 from posts.operations.change_slug import change_slug
 from posts.operations.change_view_count import change_view_count
 from posts.operations.claim import claim_post, unclaim
@@ -45,6 +45,7 @@ __all__ = [
     "clear_flag",
     "confirm_bulk",
     "confirm_live",
+    "counts_of_rows",
     "create_post",
     "decide",
     "decide_many",

@@ -1,9 +1,10 @@
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from posts.db.keyset import in_chunks
@@ -40,6 +41,7 @@ RIGHTS: dict[str, str] = {BulkRun.Act.FLAG: "flag_post", **dict.fromkeys(BulkRun
 # What nobody may do to a post that another person has claimed.
 LEAVES_CLAIMED = (*OUTCOMES, *BulkRun.EDITS_PARTS)
 CHUNK = 500
+OBSTACLES_SHOWN = 20
 # The most posts whose images or checklist items one run changes.
 MOST_EDITED = 5000
 
@@ -82,7 +84,7 @@ def begin_edit(
         (BulkRow(run=run, post_id=post, fingerprint=fingerprints[post], parts=parts[post]) for post in parts),
         batch_size=CHUNK,
     )
-    return run
+    return count_rows(run)
 
 
 @operation
@@ -117,7 +119,32 @@ def begin_bulk(
             BulkRow.objects.bulk_create(rows)
             rows = []
     BulkRow.objects.bulk_create(rows)
+    return count_rows(run)
+
+
+def counts_of_rows(run: BulkRun) -> dict[str, Any]:
+    """Return what BulkRun.counts stores: {"outcomes": {outcome: rows}, "obstacles": [[words, rows]]}."""
+    refused = run.rows.exclude(obstacle="").order_by().values_list("obstacle").annotate(count=Count("pk"))
+    return {
+        "outcomes": dict(run.rows.order_by().values_list("outcome").annotate(Count("pk"))),
+        "obstacles": [list(row) for row in refused.order_by("-count", "obstacle")[:OBSTACLES_SHOWN]],
+    }
+
+
+def count_rows(run: BulkRun) -> BulkRun:
+    """Count the rows of a run for its page; return the run."""
+    run.counts = counts_of_rows(run)
+    BulkRun.objects.filter(pk=run.pk).update(counts=run.counts)
     return run
+
+
+def _note_progress(run: BulkRun, before: BulkRow.Outcome, rows: Sequence[BulkRow]) -> None:
+    """Move rows from the outcome that they had in the stored counts. After a kill, count_rows() corrects these."""
+    outcomes = Counter(run.counts["outcomes"])
+    outcomes[before.value] -= len(rows)
+    outcomes.update(str(row.outcome) for row in rows)
+    run.counts = run.counts | {"outcomes": dict(+outcomes)}
+    BulkRun.objects.filter(pk=run.pk).update(counts=run.counts)
 
 
 def look_at_rows(run: BulkRun, *, on_checkpoint: Callable[[], object] = lambda: None) -> BulkRun:
@@ -125,6 +152,7 @@ def look_at_rows(run: BulkRun, *, on_checkpoint: Callable[[], object] = lambda: 
 
     If stopped, it continues with the rows that have no result.
     """
+    count_rows(run)
     for rows in in_chunks(run.rows.filter(outcome=BulkRow.Outcome.OPEN), size=CHUNK):
         held = _holds(rows)
         posts = Post.objects.with_texts().in_bulk([row.post_id for row in rows])
@@ -133,7 +161,9 @@ def look_at_rows(run: BulkRun, *, on_checkpoint: Callable[[], object] = lambda: 
             row.outcome = BulkRow.Outcome.WILL_REFUSE if obstacles else BulkRow.Outcome.PASSES
             _say(row, obstacles or _will_be(run, row, posts[row.post_id]), is_refused=bool(obstacles))
         BulkRow.objects.bulk_update(rows, ["outcome", "obstacle", "said"], batch_size=200)
+        _note_progress(run, BulkRow.Outcome.OPEN, rows)
         on_checkpoint()
+    count_rows(run)
     BulkRun.objects.filter(pk=run.pk, state=BulkRun.State.PREPARING).update(state=BulkRun.State.READY)
     return BulkRun.objects.get(pk=run.pk)
 
@@ -198,10 +228,11 @@ def carry_out(run: BulkRun, *, on_checkpoint: Callable[[], object] = lambda: Non
     confirmed = BulkRun.objects.filter(pk=run.pk, state__in=[BulkRun.State.RUNNING, BulkRun.State.DONE])
     if not confirmed.exists():
         raise Refused("Nobody has confirmed this bulk action.")
+    count_rows(run)
     for rows in in_chunks(run.rows.filter(outcome=BulkRow.Outcome.PASSES), size=50):
-        for row in rows:
-            _carry_out_row(run, row)
+        _note_progress(run, BulkRow.Outcome.PASSES, [_carry_out_row(run, row) for row in rows])
         on_checkpoint()
+    count_rows(run)
     BulkRun.objects.filter(pk=run.pk, state=BulkRun.State.RUNNING).update(
         state=BulkRun.State.DONE, finished_at=timezone.now()
     )
@@ -209,11 +240,11 @@ def carry_out(run: BulkRun, *, on_checkpoint: Callable[[], object] = lambda: Non
 
 
 @operation
-def _carry_out_row(run: BulkRun, row: BulkRow) -> None:
+def _carry_out_row(run: BulkRun, row: BulkRow) -> BulkRow:
     # Two workers at one run: the second finds the outcome of the first.
     row = BulkRow.objects.select_for_update().get(pk=row.pk)
     if row.outcome != BulkRow.Outcome.PASSES:
-        return
+        return row
     post = Post(pk=row.post_id)
     obstacles: tuple[str, ...] = ()
     done: tuple[str, ...] = ()
@@ -228,6 +259,7 @@ def _carry_out_row(run: BulkRun, row: BulkRow) -> None:
     row.outcome = BulkRow.Outcome.REFUSED if obstacles else BulkRow.Outcome.DONE
     _say(row, obstacles or done, is_refused=bool(obstacles))
     row.save(update_fields=["outcome", "obstacle", "said"])
+    return row
 
 
 def _act(run: BulkRun, row: BulkRow, post: Post, *, reason_code: str, to: User | None) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from posts.jobs.registry import job
 from posts.models import BulkRun
 from posts.operations.bulk import carry_out, look_at_rows
 from posts.review_queue.counts import note_waiting_at_midnight
+from posts.review_queue.days import count_days
 from posts.review_queue.ranking import rank_queue, rank_read_texts, weigh_and_rank
 from posts.review_queue.style_stats import count_style_findings
 
@@ -47,3 +48,9 @@ def carry_out_bulk(run_id: int) -> None:
 def note_the_backlog() -> None:
     """Store how many posts were pending review when the day began."""
     note_waiting_at_midnight()
+
+
+@job("count days", label="Count new posts and decisions by day", every=timedelta(minutes=1))
+def count_days_for_pages() -> None:
+    """Count what came in and was decided, so that no page counts the rows of two weeks."""
+    count_days()

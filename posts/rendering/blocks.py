@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from markdown_it.token import Token
@@ -16,6 +17,8 @@ from posts.rendering.template_comments import without_marks
 # would take seconds (50,000 brackets do, and no article has them).
 MAX_PARSED = 100_000
 MAX_SPECIAL_CHARACTERS = 10_000
+# The blocks of longer texts are not kept for the next time.
+MAX_REMEMBERED = 30_000
 # More blocks of source are joined.
 MAX_SOURCE_BLOCKS = 2_000
 _SIGN = re.compile(r"[\[\]<>*_`!~]")
@@ -114,12 +117,21 @@ def blocks_of(text: str) -> tuple[list[Block], list[str]]:
 
     A text that is too long or nested too deeply to parse becomes blocks of its source between blank lines.
     """
+    blocks, lines = (_remembered if len(text) <= MAX_REMEMBERED else _blocks_of)(text)
+    return list(blocks), list(lines)
+
+
+def _blocks_of(text: str) -> tuple[list[Block], list[str]]:
     if len(text) <= MAX_PARSED and len(_SIGN.findall(text)) <= MAX_SPECIAL_CHARACTERS:
         try:
             return _Reader(text, markdown_tokens(text)).read()
         except TextTooCostly:
             pass
     return source_blocks(text), []
+
+
+# Comparison, links and remarks of one page read the same texts, and so does the next page about the post.
+_remembered = lru_cache(maxsize=32)(_blocks_of)
 
 
 def source_blocks(text: str) -> list[Block]:

@@ -1,37 +1,40 @@
 """The counts of the queue and the dashboard.
 
-Each is counted on request, up to COUNT_LIMIT, on an index: never outdated, and fast at any size of the queue.
+Each is counted on request, up to COUNT_LIMIT, on an index: never outdated, and fast at any size of the queue. What
+happened on the days before comes from posts.review_queue.days.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Count, QuerySet
-from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from posts.models import AuditEntry, ImportBatch, Post, QueueEntry, QueueLabel, Review, SiteFigure
+from posts.models import ImportBatch, Post, QueueEntry, QueueLabel, SiteFigure
 from posts.review_queue import weights
+from posts.review_queue.days import DayCounts, start_of, whole_decisions
 from posts.review_queue.weights import WEIGHTS, Weight
 
 COUNT_LIMIT = 10_000
+# For counts that read rows beside the index, or of many tables at once.
+FEW_COUNTED = 1_000
 DAYS = 14
 MIDNIGHT = "waiting at midnight"
 # Later than that, the number would belong to another time of day.
 NOTED_WITHIN = timedelta(minutes=30)
 
 
-def capped_counts(querysets: Sequence[QuerySet[Any]]) -> list[int]:
-    """Return the number of rows of each queryset, COUNT_LIMIT + 1 if more, by one query."""
+def capped_counts(querysets: Sequence[QuerySet[Any]], *, limit: int = COUNT_LIMIT) -> list[int]:
+    """Return the number of rows of each queryset, limit + 1 if more, by one query."""
     if not querysets:
         return []
     parts: list[str] = []
     params: list[Any] = []
     for rows in querysets:
-        sql, values = rows.order_by().values_list("pk")[: COUNT_LIMIT + 1].query.sql_with_params()
+        sql, values = rows.order_by().values_list("pk")[: limit + 1].query.sql_with_params()
         # Django's own SQL, with separate values.
         parts.append(f"(SELECT COUNT(*) FROM ({sql}) AS counted)")  # noqa: S608
         params += values
@@ -40,14 +43,14 @@ def capped_counts(querysets: Sequence[QuerySet[Any]]) -> list[int]:
         return list(cursor.fetchone() or ())
 
 
-def said_count(count: int) -> str:
+def said_count(count: int, *, limit: int = COUNT_LIMIT) -> str:
     """Return a capped count in words: "4,812", or "more than 10,000"."""
-    return f"more than {COUNT_LIMIT:,}" if count > COUNT_LIMIT else f"{count:,}"
+    return f"more than {limit:,}" if count > limit else f"{count:,}"
 
 
-def short_count(count: int) -> str:
+def short_count(count: int, *, limit: int = COUNT_LIMIT) -> str:
     """Return a capped count for narrow places: "4,812", or "10,000+"."""
-    return f"{COUNT_LIMIT:,}+" if count > COUNT_LIMIT else f"{count:,}"
+    return f"{limit:,}+" if count > limit else f"{count:,}"
 
 
 def reasons_for_waiting() -> list[tuple[Weight, int]]:
@@ -56,7 +59,8 @@ def reasons_for_waiting() -> list[tuple[Weight, int]]:
     rows = [
         QueueEntry.objects.filter(generator_points__gt=0)
         if code == weights.GENERATOR
-        else QueueEntry.objects.filter(age_points__gte=WEIGHTS[code].most)
+        # What age_points says, by an index that has it: a point for each whole day.
+        else QueueEntry.objects.filter(waiting_since__lte=timezone.now() - timedelta(days=WEIGHTS[code].most))
         if code == weights.WAITING
         else by_label.filter(name=code)
         for code in weights.CODES
@@ -70,37 +74,30 @@ def days_until(today: date) -> list[date]:
     return [today - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
 
 
-def came_in_by_day(today: date) -> dict[date, tuple[int, int | None]]:
+def came_in_by_day(today: date, counts: DayCounts | None = None) -> dict[date, tuple[int, int | None]]:
     """Return {date: (new texts, number of the largest import or None)} of the last DAYS days.
 
     New texts are what imports begun on the day brought, and what people submitted.
     """
-    start = start_of(days_until(today)[0])
+    first = days_until(today)[0]
     came = dict.fromkeys(days_until(today), 0)
     largest: dict[date, tuple[int, int]] = {}
-    batches = ImportBatch.objects.filter(started_at__gte=start).order_by("pk")
+    batches = ImportBatch.objects.filter(started_at__gte=start_of(first)).order_by("pk")
     for pk, started_at, created, updated in batches.values_list("pk", "started_at", "created", "updated"):
         day = timezone.localdate(started_at)
         if day in came:
             came[day] += created + updated
             if created + updated > largest.get(day, (0, 0))[1]:
                 largest[day] = (pk, created + updated)
-    submitted = AuditEntry.objects.filter(action="submitted", made_at__gte=start).order_by()
-    for day, count in submitted.annotate(day=TruncDate("made_at")).values_list("day").annotate(Count("pk")):
-        if day in came:
-            came[day] += count
-    return {day: (count, largest[day][0] if day in largest else None) for day, count in came.items()}
+    submitted = (counts or DayCounts()).submitted(first)
+    return {day: (count + submitted[day], largest[day][0] if day in largest else None) for day, count in came.items()}
 
 
-def decided_by_day(today: date) -> dict[date, int]:
+def decided_by_day(today: date, counts: DayCounts | None = None) -> dict[date, int]:
     """Return {date: decisions that were not undone} of the last DAYS days."""
-    start = start_of(days_until(today)[0])
-    decided = dict.fromkeys(days_until(today), 0)
-    reviews = _whole_decisions().filter(created_at__gte=start)
-    for day, count in reviews.annotate(day=TruncDate("created_at")).values_list("day").annotate(Count("pk")):
-        if day in decided:
-            decided[day] = count
-    return decided
+    days = days_until(today)
+    decided = (counts or DayCounts()).decided(days[0])
+    return {day: decided[day] for day in days}
 
 
 def note_waiting_at_midnight(*, now: datetime | None = None) -> None:
@@ -140,15 +137,5 @@ def change_of_backlog(waiting: int, *, came_in: int, decided: int, today: date) 
 
 def decisions_of(person: User, *, since: datetime) -> dict[str, int]:
     """Return {outcome: number} of one person's decisions since an aware datetime."""
-    reviews = _whole_decisions().filter(reviewer=person, created_at__gte=since)
+    reviews = whole_decisions().filter(reviewer=person, created_at__gte=since)
     return dict(reviews.values_list("outcome").annotate(Count("pk")))
-
-
-def _whole_decisions() -> QuerySet[Review]:
-    """Return the decisions that end a review: not undone, and not approvals in part."""
-    return Review.objects.filter(outcome__in=Review.CHOICES, undone_at=None).order_by()
-
-
-def start_of(day: date) -> datetime:
-    """Return the start of a date in the site's time zone, as an aware datetime."""
-    return timezone.make_aware(datetime.combine(day, time()))

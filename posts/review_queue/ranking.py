@@ -46,12 +46,12 @@ from posts.models.four_eyes import readers_of
 from posts.related.near_duplicates import MIN_SIMILARITY, near_duplicates_that_count
 from posts.review_queue import weights
 from posts.review_queue.check_weights import USUAL, weigh_checks, weights_of_checks
+from posts.review_queue.days import generator_record
 from posts.review_queue.intervals import wilson_interval
 from posts.review_queue.weights import WEIGHTS
 
 CHUNK = 200
-# How far back decisions about a generator count; fewer than so many mean nothing.
-GENERATOR_MEMORY = timedelta(days=90)
+# Fewer decisions about a generator mean nothing.
 MIN_DECISIONS = 8
 # The normal quantile for one-sided 95 %: the certainty that a generator's share is above the others'.
 SURENESS = 1.645
@@ -212,21 +212,6 @@ def _unknown_origin(post: dict[str, Any]) -> str:
 def age_points(waiting_since: datetime, now: datetime) -> int:
     """Return the points for waiting time, one for each whole day."""
     return WEIGHTS[weights.WAITING].points(max(0, (now - waiting_since).days))
-
-
-def generator_record(*, now: datetime | None = None) -> dict[str, dict[str, int]]:
-    """Return {generator: {outcome: number}} of the decisions of GENERATOR_MEMORY that were not undone.
-
-    The key is "" for texts without a generator.
-    """
-    reviews = Review.objects.filter(
-        created_at__gt=(now or timezone.now()) - GENERATOR_MEMORY, revoked_at=None, undone_at=None
-    )
-    record: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    rows = reviews.order_by().values_list("revision__post__generator", "outcome").annotate(count=Count("pk"))
-    for generator, outcome, count in rows:
-        record[generator][outcome] = count
-    return dict(record)
 
 
 def turned_down_of(outcomes: Mapping[str, int]) -> tuple[int, int]:

@@ -27,10 +27,9 @@ from posts.review_queue.counts import (
     decisions_of,
     reasons_for_waiting,
     said_count,
-    start_of,
 )
+from posts.review_queue.days import MEMORY, DayCounts, start_of
 from posts.review_queue.order import QueueView, next_item, within_limits
-from posts.review_queue.ranking import generator_record
 from posts.review_queue.weights import Weight
 
 LAST = 5
@@ -94,7 +93,8 @@ def dashboard_context(request: HttpRequest) -> dict[str, Any]:
     pending = theirs[0] if theirs else waiting
     request.nav_counts = {"queue": pending, "my_work": unread}  # type: ignore[attr-defined]  # a request takes any attribute
     oldest = QueueEntry.objects.order_by("waiting_since").values_list("waiting_since", flat=True).first()
-    came_in, decided = came_in_by_day(today), decided_by_day(today)
+    counts = DayCounts()
+    came_in, decided = came_in_by_day(today, counts), decided_by_day(today, counts)
     change, other = change_of_backlog(waiting, came_in=came_in[today][0], decided=decided[today], today=today)
     sees_imports = person.has_perm("posts.view_importbatch")
     return {
@@ -117,7 +117,7 @@ def dashboard_context(request: HttpRequest) -> dict[str, Any]:
         "chart": day_chart(came_in, decided),
         "statuses": site_statuses(person, now),
         "reasons": _reasons(),
-        "generators": generator_rates(now),
+        "generators": generator_rates(counts, now),
         "sees_generators": person.has_perm("posts.view_generator"),
         "mine": mine,
         "mine_words": said_count(mine),
@@ -160,7 +160,7 @@ def _reasons() -> list[tuple[Weight, str, float]]:
     return [(weight, said_count(count), round(max(1, BAR_WIDTH * count / most), 1)) for weight, count in found]
 
 
-def generator_rates(now: datetime) -> list[GeneratorRate]:
+def generator_rates(counts: DayCounts, now: datetime) -> list[GeneratorRate]:
     """Return the [GeneratorRate] of those with most decisions in the time that ranking looks back."""
     outcomes = Review.Outcome
     rates = [
@@ -170,7 +170,7 @@ def generator_rates(now: datetime) -> list[GeneratorRate]:
             counts.get(outcomes.CHANGES_REQUESTED, 0),
             counts.get(outcomes.REJECTED, 0),
         )
-        for name, counts in generator_record(now=now).items()
+        for name, counts in counts.by_generator(now - MEMORY).items()
     ]
     return sorted(rates, key=lambda rate: (-rate.decided, rate.name))[:GENERATORS_SHOWN]
 

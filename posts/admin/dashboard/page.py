@@ -1,6 +1,5 @@
 from typing import ClassVar
 
-from django.contrib import admin
 from django.http import HttpResponse
 
 from posts.admin.dashboard.dashboard import dashboard_context
@@ -17,5 +16,4 @@ class DashboardPage(AdminPage):
 
     def page(self, subject: None, *, status: int = 200) -> HttpResponse:
         """Return the page."""
-        context = dashboard_context(self.request)
-        return self.render(status=status, trail=[], app_list=admin.site.get_app_list(self.request), **context)
+        return self.render(status=status, trail=[], **dashboard_context(self.request))

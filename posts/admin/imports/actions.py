@@ -27,18 +27,22 @@ from posts.operations.lift_hold import plan_lift
 State = ImportBatch.State
 
 
+# A page looks at so many posts of an import, unless it is asked to count all.
+MOST_LOOKED_AT = 5_000
+
+
 class RollbackPage(ImportPage):
-    """What rolling an import back would do, in numbers."""
+    """What rolling an import back would do, in numbers: of the first posts, or on demand of all."""
 
     permissions = ("view_importbatch", "import_posts")
     template = "posts/importbatch/roll_back"
 
     def page(self, batch: ImportBatch, *, status: int = 200) -> HttpResponseBase:
         """Return the page."""
-        plan = plan_rollback(batch)
+        plan = plan_rollback(batch, most=None if "all" in self.request.GET else MOST_LOOKED_AT)
         title, posts = f"Roll back import {batch.pk}", plan.withdraws + plan.sets_back
         trail = batch_trail(batch, "Roll back")
-        return self.render(title=title, trail=trail, batch=batch, plan=plan, posts=posts)
+        return self.render(title=title, trail=trail, batch=batch, plan=plan, posts=posts, most=MOST_LOOKED_AT)
 
 
 class HoldPage(ImportPage):

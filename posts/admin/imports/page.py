@@ -13,8 +13,7 @@ from posts.admin.lookup import found
 from posts.admin.pages import AdminPage
 from posts.export.records import issue_lines
 from posts.importing.declaring import named_generators
-from posts.importing.index_switch import approved_posts_of
-from posts.models import Generator, ImportBatch, ImportIssue, JobRun, Origin
+from posts.models import Generator, ImportBatch, ImportIssue, JobRun, ListedText, Origin, Post
 from posts.models.import_batch import COUNTS
 from posts.models.origin import MACHINES
 from posts.operations.lift_hold import held_by_reason
@@ -25,6 +24,8 @@ State = ImportBatch.State
 
 # How many refused rows the page of an import looks at to group them, and how many of a group it shows.
 GROUPED_ROWS, SHOWN_OF_GROUP = 1000, 3
+# More posts are not counted.
+MOST_OPENED = 1000
 
 
 NOTES = {
@@ -75,12 +76,24 @@ class ImportPage(AdminPage):
             follows_generator=batch.generator is not None and batch.generator.kind != Origin.NOT_STATED,
             generators=named_generators(batch.breakdown or batch.rehearsal.get("breakdown", {})),
             is_by_machine=batch.origin in MACHINES,
-            opened=approved_posts_of(batch).approved()[:1001].count(),
+            opened=opened_by(batch),
             kept=kept[:50],
             can_start=batch.state in (State.WAITING, State.STOPPED) and batch.source_path,
             can_stop=batch.state == State.RUNNING and not batch.stop_requested,
             can_roll_back=batch.state in (State.STOPPED, State.FINISHED, State.ROLLING_BACK),
         )
+
+
+def opened_by(batch: ImportBatch) -> int:
+    """Return how many posts are open to search engines while this import is, MOST_OPENED + 1 if more.
+
+    Their texts are of the import. Of posts with another text whose newest proposal is of the import, the first are
+    looked at.
+    """
+    listed = ListedText.objects.filter(source_batch=batch).values_list("post", flat=True)
+    proposed = Post.objects.approved().filter(last_batch=batch).order_by().values("pk")[: 2 * MOST_OPENED]
+    others = ListedText.objects.filter(post__in=proposed).values_list("post", flat=True)
+    return min(MOST_OPENED + 1, len({*listed[: MOST_OPENED + 1], *others[: MOST_OPENED + 1]}))
 
 
 class ImportProgress(ImportPage):

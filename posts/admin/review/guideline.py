@@ -16,7 +16,7 @@ from posts.admin.trail import queue_trail, step
 from posts.models import GuidelinePoint, Post, Review, ReviewGuideline
 from posts.operations import PointDraft, Refused, save_guideline
 from posts.operations.guideline import MOST_POINTS
-from posts.review_queue.counts import capped_counts, said_count
+from posts.review_queue.counts import FEW_COUNTED, capped_counts, said_count
 from posts.review_queue.guideline_stats import NEWEST, PointStats, guideline_stats
 
 VERSIONS_SHOWN = 50
@@ -48,7 +48,7 @@ class GuidelinePage(AdminPage):
         newest, stats = newest_version(), guideline_stats()
         points = newest.points.order_by("position") if newest else GuidelinePoint.objects.none()
         rows = [PointRow(point, stats.of(point.key)) for point in points]
-        (older,) = capped_counts([Post.objects.approved_under_older_guideline()])
+        (older,) = capped_counts([Post.objects.approved_under_older_guideline()], limit=FEW_COUNTED)
         return self.render(
             trail=queue_trail(self.title),
             newest=newest,
@@ -57,7 +57,7 @@ class GuidelinePage(AdminPage):
             is_capped=stats.decisions == NEWEST,
             never_failed=[row for row in rows if row.stats.never_failed],
             versions=list(ReviewGuideline.objects.select_related("made_by")[:VERSIONS_SHOWN]),
-            older=said_count(older),
+            older=said_count(older, limit=FEW_COUNTED),
             may_change=self.person.has_perm("posts.change_reviewguideline"),
         )
 

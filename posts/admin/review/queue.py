@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypedDict
 
 from django import forms
 from django.contrib.auth.models import User
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils import timezone
@@ -38,6 +38,7 @@ from posts.operations import (
     carry_out,
     claim_post,
     confirm_bulk,
+    counts_of_rows,
     forget_view,
     look_at_rows,
     save_view,
@@ -435,9 +436,9 @@ class BulkPage(AdminPage):
 
     def page(self, run: BulkRun, *, status: int = 200) -> HttpResponse:
         """Return the page."""
-        counts = dict(run.rows.order_by().values_list("outcome").annotate(Count("pk")))
-        count = {outcome: counts.get(outcome.value, 0) for outcome in BulkRow.Outcome}
-        refused = run.rows.exclude(obstacle="").order_by().values_list("obstacle").annotate(count=Count("pk"))
+        # A run that the version before began has none.
+        counts = run.counts or counts_of_rows(run)
+        count = {outcome: counts["outcomes"].get(outcome.value, 0) for outcome in BulkRow.Outcome}
         after_row = number_in(self.request.GET.get("after", "")) or 0
         rows = list(run.rows.filter(pk__gt=after_row).select_related("post").only(
             "run", "outcome", "said", "fingerprint", "post", "post__title")[: BULK_ROWS + 1])  # fmt: skip
@@ -456,7 +457,7 @@ class BulkPage(AdminPage):
             open_count=count[BulkRow.Outcome.OPEN],
             done=count[BulkRow.Outcome.DONE],
             refused=count[BulkRow.Outcome.REFUSED],
-            grouped_obstacles=refused.order_by("-count", "obstacle")[:20],
+            grouped_obstacles=counts["obstacles"],
             rows=rows[:BULK_ROWS],
             next_row=rows[BULK_ROWS - 1].pk if len(rows) > BULK_ROWS else None,
             form=self.form or BulkForm(act=run.act),

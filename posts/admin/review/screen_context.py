@@ -48,7 +48,8 @@ from posts.records.schema import RecordDict
 from posts.rendering.blocks import blocks_of
 from posts.rendering.images import is_allowed_image_url
 from posts.review_queue.claims import HOLD, claimed_by_another
-from posts.review_queue.counts import capped_counts, decisions_of, short_count, start_of
+from posts.review_queue.counts import capped_counts, decisions_of, short_count
+from posts.review_queue.days import start_of
 from posts.review_queue.order import ORDER, QueueView, cursor_of, next_item, previous_item
 from posts.review_queue.rows import Reason, reasons_of_entry
 
