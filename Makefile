@@ -52,8 +52,8 @@ torture: venv-dev ## run the heavy tests on both engines; with CORPORA=… also 
 grow: venv-dev ## let a whole site of several servers, replicas and workers live through a day with failures (ARGS=--short)
 	@$(CLEAN) $(VENV_PYTHON) -m tests.grow $(ARGS)
 
-rehearsal: venv-dev ## upgrade a site that is in use from the last release, and take the upgrade back
-	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) -m tests.rehearsal
+rehearsal: venv-dev ## upgrade a site that is in use from the last release (ARGS="--from 0.1.0" for an older one), and take the upgrade back
+	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) -m tests.rehearsal $(ARGS)
 
 bench: bench-synthesis bench-imports bench-pushes bench-pages bench-admin ## measure generated articles, imports and pages beside the plain engine and server, and the pages of the admin
 

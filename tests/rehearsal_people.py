@@ -5,6 +5,7 @@ import sys
 import traceback
 
 PASSWORD = "seven grey herons wade"
+OPEN_POSTS = 6
 
 
 def person(group, name):
@@ -27,12 +28,23 @@ def post(slug):
 def prepare(_):
     """Fill the site; return {slug: primary key} of its posts."""
     from posts.models import Post
+    from tests.factories import make_post
     from tests.posts_in_every_state import fill
 
     for group, name in [("Editors", "ada"), ("Reviewers", "ben"), ("Staff", "cleo")]:
         person(group, name)
     fill()
+    # Release 0.1.0 fills fewer states.
+    for _ in range(OPEN_POSTS):
+        make_post(released=True)
     return dict(Post.objects.values_list("slug", "pk"))
+
+
+def bring_in(path):
+    from django.core.management import call_command
+
+    call_command("import_posts", path, stdout=sys.stderr)
+    return True
 
 
 def approve(slug):
@@ -57,7 +69,12 @@ def clear(slug):
 
 
 def hire(name):
-    return person("Editors", name).pk
+    """Make an account with a row in a table that release 0.1.0 does not know."""
+    from posts.models import AccountState
+
+    user = person("Editors", name)
+    AccountState.objects.get_or_create(user=user)
+    return user.pk
 
 
 def retire(name):
@@ -76,7 +93,7 @@ def take_back(_):
     return batch.pk
 
 
-ACTS = {act.__name__: act for act in (prepare, approve, flag, clear, hire, retire, take_back)}
+ACTS = {act.__name__: act for act in (prepare, bring_in, approve, flag, clear, hire, retire, take_back)}
 
 
 def main():
@@ -87,7 +104,7 @@ def main():
         act, slug = json.loads(line)
         try:
             answer = ACTS[act](slug)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}"}
         print("answer " + json.dumps(answer), flush=True)

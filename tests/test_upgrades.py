@@ -1,5 +1,6 @@
 """Two versions on one database: which migrations wait, what the previous version can still do, what lint refuses."""
 
+import subprocess
 from io import StringIO
 
 import psycopg
@@ -16,8 +17,9 @@ from posts.db.migration_plan import is_all_sql, missing_migrations
 from posts.models import AccountState, Deployment, Notification, Post, Remark, SourceLink, UnsavedText, WebSession
 from posts.monitoring.readiness import NotReady, _complete_schema, _schema
 from tests.factories import make_post, person
-from tests.migration_rules import faults_of, findings
-from tests.page_processes import database_url
+from tests.migration_rules import base, faults_of, findings
+from tests.page_processes import ROOT, database_url
+from tests.rehearsal import commit_of, require_commit, tree_of
 from tests.sites import conninfo
 
 # Migrations that take something away, or need one that does
@@ -261,3 +263,26 @@ def test_lint_lets_a_migration_add_and_one_after_the_deployment_take_away():
 @pytest.mark.once
 def test_no_migration_since_the_last_release_has_a_fault_without_a_reason():
     assert findings() == []
+
+
+# The release from which a rehearsal upgrades
+
+
+@pytest.mark.once
+def test_the_last_release_has_the_migration_that_is_named_with_it():
+    named = base()
+    commit = commit_of(named["release"])
+    require_commit(commit)
+    listed = ["git", "ls-tree", "--name-only", f"{commit}:posts/migrations"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert max(name for name in names if name[:4].isdigit()) == f"{named['migration']}.py"
+    assert {"0.1.0", named["release"]} <= set(named)
+
+
+@pytest.mark.once
+def test_a_rehearsal_says_what_is_missing_for_it(tmp_path):
+    with pytest.raises(SystemExit, match=r"names no release 0\.0\.9, only 0\.1\.0"):
+        commit_of("0.0.9")
+    # As in a shallow clone.
+    with pytest.raises(SystemExit, match=r"The history lacks f{40}.* Fetch the whole history: git fetch --unshallow"):
+        tree_of("f" * 40, tmp_path / "tree")
