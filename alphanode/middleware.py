@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
@@ -69,7 +70,7 @@ class RequestLogMiddleware:
     def _note(self, request: HttpRequest, status: int, ms: float) -> None:
         """Log a request, and count it for operators."""
         route = request.resolver_match.view_name if request.resolver_match else ""
-        values = {
+        values: dict[str, Any] = {
             "method": request.method,
             "path": _path_for_log(request),
             "route": route,

@@ -605,7 +605,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "posts.logs.json_formatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "json"}},
+    "handlers": {"stderr": {"class": "posts.logs.LineHandler", "stream": sys.stderr, "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # We log one line for each request; Django would repeat it with the query string.
     "loggers": {

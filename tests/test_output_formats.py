@@ -22,7 +22,7 @@ from protego import Protego
 
 from posts.export.records import export_posts, posts_as_csv
 from posts.importing.pipeline import import_posts
-from posts.logs import json_formatter
+from posts.logs import LineHandler, json_formatter
 from posts.management.base import BaseCommand
 from posts.models import FormerSlug, ImportIssue, OutgoingMessage, Post
 from posts.operations import flag_post
@@ -244,6 +244,22 @@ def test_the_line_of_a_request_holds_its_path_percent_encoded(client, caplog):
         client.get("/posts/%0d%0aforged%1b[31m%e2%80%ae/")
     (record,) = [record for record in caplog.records if record.name == "alphanode.request"]
     assert record.path == "/posts/%0D%0Aforged%1B%5B31m%E2%80%AE/"
+
+
+def test_the_log_gets_the_line_of_a_request_as_a_watcher_of_it_does(client, caplog, request):
+    stream = io.StringIO()
+    handler = LineHandler(stream)
+    handler.setFormatter(json_formatter())
+    caplog.handler.setFormatter(json_formatter())
+    logging.getLogger("alphanode").addHandler(handler)
+    request.addfinalizer(lambda: logging.getLogger("alphanode").removeHandler(handler))
+    with caplog.at_level(logging.INFO, logger="alphanode.request"):
+        client.get('/posts/"%0d%0aforged%1b[31m%e2%80%ae\\/')
+    written = stream.getvalue()
+    assert written.isascii() and written.count("\n") == 1 and written == caplog.text
+    line = json.loads(written)
+    assert line["path"] == "/posts/%22%0D%0Aforged%1B%5B31m%E2%80%AE%5C/"
+    assert {"event", "level", "logger", "timestamp", "version", "method", "route", "status", "ms"} <= line.keys()
 
 
 def test_the_name_of_a_downloaded_file_is_ours_alone(client, superuser, post):
