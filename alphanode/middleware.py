@@ -12,13 +12,13 @@ from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound, JsonResponse
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponseBase, ResponseHeaders
 from django.middleware.http import ConditionalGetMiddleware
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 
 import posts
-from alphanode.headers import header_table
+from alphanode.headers import Headers, header_table
 from alphanode.postgresql.replicas import chosen, leave, reading_from, replicas_of_site
 from posts.logs import log_request, request_id, request_id_for
 from posts.measures import measures
@@ -53,7 +53,7 @@ class RequestLogMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         self._look_for_address(request)
-        sent = request.headers.get("X-Request-ID", "") if settings.BEHIND_PROXY else ""
+        sent = request.META.get("HTTP_X_REQUEST_ID", "") if settings.BEHIND_PROXY else ""
         own = request_id_for(sent)
         request.request_id = own  # type: ignore[attr-defined]  # a request takes any attribute
         token = request_id.set(own)
@@ -90,7 +90,7 @@ class RequestLogMiddleware:
         """Warn once if the proxy doesn't send readers' addresses. Health probes have none."""
         if self.misses_address or not settings.BEHIND_PROXY or request.path_info in PROBES:
             return
-        if not request.headers.get("X-Forwarded-For"):
+        if not request.META.get("HTTP_X_FORWARDED_FOR"):
             self.misses_address = True
             logger.warning(
                 "BEHIND_PROXY is on, but a request came without X-Forwarded-For. Set this header in the proxy as "
@@ -132,24 +132,23 @@ class HeadersMiddleware:
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
-        self.table = header_table()
+        self.ready = {kind: _ready(headers) for kind, headers in header_table().items()}
         self.desk = reverse("admin:index")
         self.root_files = {f"/{file.name}" for file in settings.WHITENOISE_ROOT.iterdir()}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
         kind = self.kind_of(request, response)
-        headers = self.table[kind]
+        stored, removed = self.ready[kind]
+        response.headers._store.update(stored)
+        for name in removed:
+            response.headers._store.pop(name, None)
         # Only a view can open its answer to search engines, and only a page for readers or the picture of one.
         if kind in ("public", "picture") and response.status_code == 200 and getattr(response, "is_indexable", False):
-            headers = headers | {"X-Robots-Tag": None}
+            del response.headers["X-Robots-Tag"]
         policy = getattr(response, "cache_policy", None)
-        if settings.CDN_MAX_AGE and policy is not None and response.status_code == 200:
-            headers = {**headers, **tag_headers(policy)}
-        for name, value in headers.items():
-            if value is None:
-                response.headers.pop(name, None)
-            else:
+        if policy is not None and settings.CDN_MAX_AGE and response.status_code == 200:
+            for name, value in tag_headers(policy).items():
                 response.headers[name] = value
         if request.path_info.startswith(API_PATH):
             _open_to_other_sites(response)
@@ -167,6 +166,15 @@ class HeadersMiddleware:
         if is_file and response.status_code in (200, 206, 304):
             return "static"
         return getattr(response, "page_kind", "public")
+
+
+def _ready(headers: Headers) -> tuple[dict[str, tuple[str, str]], list[str]]:
+    """Return headers as Django stores them, and the names of those to remove.
+
+    Django encodes and checks each name and value of each answer, which takes longer than all else that is done here.
+    """
+    checked = ResponseHeaders({name: value for name, value in headers.items() if value is not None})
+    return dict(checked._store), [name.lower() for name, value in headers.items() if value is None]
 
 
 class NotModifiedMiddleware(ConditionalGetMiddleware):
