@@ -1,6 +1,7 @@
 """Measure a site with a million posts beside one with 25,000, through the servers that docs/scaling.md describes.
 
 Usage: python bench/million.py [--base N] [--small N] [--large N] [--requests N] [--filled URL]
+       [--without-replica]
 
 A PostgreSQL with a replica, Redis, and for each size two web processes and one that keeps pages, behind nginx. It needs
 PostgreSQL, nginx and Redis, and about 25 kB of disk for each post, twice. See README.md beside this file.
@@ -49,7 +50,7 @@ NGINX_SITE = """
         location / {{
             proxy_pass http://site{port};
             proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-For $remote_addr;
+            proxy_set_header X-Forwarded-For $http_x_reader;
             proxy_set_header X-Forwarded-Proto $scheme;
         }}
     }}
@@ -306,7 +307,9 @@ def ask(port, path, cookie=""):
     with contextlib.closing(server):
         server.connect()
         began = time.perf_counter()
-        server.request("GET", path, headers={"Cookie": cookie, "Accept-Encoding": "br, gzip"})
+        # Readers of different networks: one alone can't search as often as is measured.
+        reader = ".".join(str(random.randrange(1, 250)) for _ in range(4))
+        server.request("GET", path, headers={"Cookie": cookie, "Accept-Encoding": "br, gzip", "X-Reader": reader})
         answer = server.getresponse()
         answer.read()
         return answer.status, (time.perf_counter() - began) * 1000
@@ -404,11 +407,16 @@ def run(arguments, folder):
             for count, database in zip(counts, databases, strict=True):
                 stack.enter_context(own_database(base, f"posts_{count}", template="alphanode"))
                 in_process("multiply_base", database, max(1, count // arguments.base - 1))
-        replica = stack.enter_context(own_replica(server))
-        said("the replica has followed")
+        replica = None
+        if not arguments.without_replica:
+            replica = stack.enter_context(own_replica(server))
+            said("the replica has followed")
         redis = stack.enter_context(own_redis(folder))
         found = [json.loads(in_process("find_paths", database, arguments.requests)) for database in databases]
-        replicas = [f"{replica.url.rpartition('/')[0]}/{database.rpartition('/')[2]}" for database in databases]
+        replicas = [
+            f"{replica.url.rpartition('/')[0]}/{database.rpartition('/')[2]}" if replica else ""
+            for database in databases
+        ]
         with serving(folder, databases, replicas, redis.url) as (ports, kept_ports):
             said(f"serving; load of the machine {os.getloadavg()[0]:.1f}")
             table = Table()
@@ -426,6 +434,7 @@ def main():
     parser.add_argument("--base", type=int, default=5_000, help="posts that are imported; the others are copies")
     parser.add_argument("--small", type=int, default=25_000)
     parser.add_argument("--large", type=int, default=1_000_000)
+    parser.add_argument("--without-replica", action="store_true", help="takes half of the disk")
     parser.add_argument("--filled", default="", help="the DATABASE_URL of a server that has both sizes already")
     parser.add_argument("--requests", type=int, default=60, help="for each page and size")
     parser.add_argument("--act", choices=ACTS, help=argparse.SUPPRESS)

@@ -559,3 +559,15 @@ def test_a_suggestion_looks_at_the_words_that_the_search_looks_at():
     make_post(released=True, title="Draining workers", body="Text about nothing else.")
     assert other_spelling(read_query(" ".join(["text"] * 9 + ["drainin"]))) == " ".join(["text"] * 9 + ["draining"])
     assert other_spelling(read_query(" ".join(["text"] * 10 + ["drainin"]))) is None
+
+
+@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite searches by its own index alone")
+def test_the_server_reads_all_texts_for_no_word_that_it_does_not_find(client):
+    make_post(released=True, title="Draining workers")
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get("/search/", {"q": "drainng wrker nosuchword"}).status_code == 200
+    searches = [query["sql"] for query in asked if "@@" in query["sql"] and "EXPLAIN" not in query["sql"]]
+    # One asks which words a text has, one which corrected query finds something.
+    assert sum("EXISTS" in sql for sql in searches) == 2
+    for way in ("jit", "enable_seqscan", "enable_indexscan"):
+        assert all(f"SET LOCAL {way} = off; " in sql for sql in searches)
