@@ -122,8 +122,8 @@ def _find(
 def which_find(cursor: CursorWrapper, queries: Sequence[Query]) -> list[bool]:
     """Return for each query whether it finds a listed text; in one statement."""
     is_found = "EXISTS (SELECT FROM posts_search JOIN posts_listedtext USING (id) WHERE words @@ %s::tsquery)"
-    # As above: the planner must not read all texts, by whatever way. It would where changes since the last vacuum wait to
-    # be put into the index, because it expects the index to be slow then.
+    # As above: the planner must not read all texts, by whatever way. It would where changes since the last vacuum wait
+    # to be put into the index, because it expects the index to be slow then.
     _execute_without(
         cursor,
         ("enable_seqscan", "enable_indexscan"),
