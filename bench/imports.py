@@ -1,6 +1,6 @@
 """Measure imports in one process, and what the bare engine does with the same rows in the same run.
 
-Usage: python bench/imports.py [--count N] [--last-of-a-million] [--rows N]
+Usage: python bench/imports.py [--count N] [--shards N] [--last-of-a-million] [--rows N]
 
 The database is the one of DATABASE_URL if that is PostgreSQL (it is emptied of nothing; use scripts/with_postgres.sh),
 else a fresh SQLite file. See README.md beside this file.
@@ -153,6 +153,7 @@ def say(label, value, note=""):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000, help="posts to import (10,000)")
+    parser.add_argument("--shards", type=int, default=0, help="compare imports that are split over so many processes")
     parser.add_argument("--last-of-a-million", action="store_true", help="the last tenth of --rows against the first")
     parser.add_argument("--rows", type=int, default=1_000_000, help="with --last-of-a-million: posts in all")
     options = parser.parse_args()
@@ -174,6 +175,8 @@ def main():
         print(f"{connection.display_name} {version}, Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}")
         if options.last_of_a_million:
             measure_growth(folder, options.rows)
+        elif options.shards:
+            measure_shards(folder, options.count, options.shards)
         else:
             measure_once(folder, options.count)
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -194,6 +197,21 @@ def measure_once(folder, count):
     # The kernel counts this process's memory at the fork, which is large by now.
     note = note.partition(", ")[2]
     say("roll-back", f"{back:.1f} s", f"{count / back:,.0f} posts/s, 25,000 in {back * 25_000 / count:.1f} s; {note}")
+
+
+def measure_shards(folder, count, shards):
+    """Import files of equal size in turns, whole and split, and print how many times as fast the split ones are."""
+    path = folder / "part.jsonl"
+    ratios = []
+    for turn in range(3):
+        rates = []
+        for split in (1, shards):
+            write_records(path, 0, count, seed=f"{turn}-{split}")
+            seconds, note = command("import_posts", path, "--shards", split)
+            rates.append(count / seconds)
+            say(f"import by {split} {'process' if split == 1 else 'processes'}", f"{rates[-1]:,.0f} posts/s", note)
+        ratios.append(rates[1] / rates[0])
+    say("split against whole, the median", f"{sorted(ratios)[1]:.2f}", "goal on two cores: 1.60")
 
 
 def measure_growth(folder, rows):

@@ -255,7 +255,7 @@ MUTATIONS = [
     Mutation(
         "The checkpoint is the last row that was written",
         "posts/importing/pipeline.py",
-        "_Run._columns_after",
+        "ImportRun._columns_after",
         '"checkpoint_line": chunk.rows[-1].line,',
         '"checkpoint_line": chunk.rows[-1].line - 1,',
         "tests/test_importing_runs.py stopped",
@@ -263,7 +263,7 @@ MUTATIONS = [
     Mutation(
         "A rehearsal writes nothing",
         "posts/importing/pipeline.py",
-        "_Run._write",
+        "ImportRun._write",
         "            if not self.dry_run:\n                write_plan(plan)",
         "            if True:\n                write_plan(plan)",
         "tests/test_importing.py rehearsal",

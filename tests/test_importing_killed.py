@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.torture.kills import count_events, prepare, spend_kills
+from tests.torture.kills import count_events, differences, prepare, spend_kills
 
 KILLS = 10
 
@@ -14,10 +14,6 @@ def undisturbed(sites, tmp_path_factory):
     site, path = prepare(sites, folder)
     command = ["import_posts", str(path)]
     return site, command, *count_events(sites, site, command, folder)
-
-
-def differences(state, expected):
-    return [name for name in expected if state[name] != expected[name]]
 
 
 def test_the_undisturbed_run_has_every_kind_of_row(undisturbed):

@@ -6,7 +6,6 @@ processor. It is forked when the first chunk is full, because a small import is 
 
 import contextlib
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -16,6 +15,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
+from posts.importing.own_pipe import close_all_but, receive, send
 from posts.importing.plan import Incoming, RefusedRow, Settled, checked_rows, completed
 from posts.importing.publication import Hold
 from posts.importing.readers.base import Row
@@ -87,7 +87,7 @@ class _Child:
         waiting: Future[list[Verdict]] = Future()
         self._waiting = waiting
         with contextlib.suppress(OSError):
-            self._pipe.send_bytes(pickle.dumps((rows, known), pickle.HIGHEST_PROTOCOL))
+            send(self._pipe, (rows, known))
 
         def result() -> list[Verdict]:
             self._collect()
@@ -100,11 +100,10 @@ class _Child:
         if self._waiting is None:
             return
         try:
-            packed = self._pipe.recv_bytes()
+            parts = receive(self._pipe)
         except (EOFError, OSError):
-            packed = b""
-        if packed:
-            parts = pickle.loads(packed)  # noqa: S301 (from our own child)
+            parts = None
+        if parts is not None:
             verdicts = [_unpacked(self._rows[at], *rest) for at, rest in parts]
         else:
             # The system ended it, or the check itself failed. The same here says why, or helps.
@@ -126,35 +125,23 @@ def _check_until_the_end(pipe: Connection, only_new: bool) -> NoReturn:
         # The parent decides what a signal means.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        _close_all_but(pipe.fileno())
+        close_all_but(pipe.fileno())
         while True:
-            rows, known = pickle.loads(pipe.recv_bytes())  # noqa: S301 (from the parent)
+            rows, known = receive(pipe)
             try:
-                packed = _packed(rows, checked_rows(rows, known, only_new=only_new))
+                parts = _parts(rows, checked_rows(rows, known, only_new=only_new))
             except Exception:  # the parent meets it again, and reports it
-                packed = b""
-            pipe.send_bytes(packed)
+                parts = None
+            send(pipe, parts)
     finally:
         # Nothing of the parent may be ended here: no connection, no temporary file.
         os._exit(0)
 
 
-def _close_all_but(number: int) -> None:
-    """Close the parent's files: a lock or a connection must end with the parent."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for standard in range(3):
-        os.dup2(nothing, standard)
-    # Not all numbers there may be: some containers allow a thousand million.
-    for other in map(int, os.listdir("/proc/self/fd")):
-        if other > 2 and other != number:
-            with contextlib.suppress(OSError):
-                os.close(other)
-
-
-def _packed(rows: list[Row], verdicts: list[Verdict]) -> bytes:
+def _parts(rows: list[Row], verdicts: list[Verdict]) -> list[tuple[int, tuple[Any, ...]]]:
+    """Return (place of its row, what else it has) of each verdict."""
     places = {id(row): at for at, row in enumerate(rows)}
-    parts = [(places[id(verdict.row)], (type(verdict), *_parts_of(verdict))) for verdict in verdicts]
-    return pickle.dumps(parts, pickle.HIGHEST_PROTOCOL)
+    return [(places[id(verdict.row)], (type(verdict), *_parts_of(verdict))) for verdict in verdicts]
 
 
 def _parts_of(verdict: Verdict) -> tuple[Any, ...]:

@@ -29,12 +29,28 @@ def source_lock(name: str) -> Iterator[None]:
     if connection.vendor == "postgresql":
         require_own_session()
         with _advisory_lock(_key(name)):
+            # Writers that a killed run has left behind finish what they have begun.
+            _wait_for_parts(name)
             yield
     else:
         digest = hashlib.sha256(name.encode(errors="surrogateescape")).digest()
         database = Path(connection.settings_dict["NAME"])
         with _file_lock(database.with_name(f".{database.name}.import-{digest.hex()[:16]}")):
             yield
+
+
+@contextlib.contextmanager
+def parts_lock(name: str) -> Iterator[None]:
+    """Hold a lock of one writer of the source, beside other writers, for the session; on PostgreSQL alone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock_shared(%s)", [_key(f"parts of {name}")])
+    yield
+
+
+def _wait_for_parts(name: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [_key(f"parts of {name}")])
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [_key(f"parts of {name}")])
 
 
 @contextlib.contextmanager

@@ -49,7 +49,7 @@ from posts.records.schema import canonical_text
 # Bytes are limited too, so that memory stays flat with the largest records.
 CHUNK_ROWS = {"sqlite": 200, "postgresql": 1000}
 CHUNK_BYTES = 8 * 1024 * 1024
-# Settings for writing many rows: see _bulk_settings().
+# Settings for writing many rows: see bulk_settings().
 BULK_SETTINGS: dict[str, dict[str, int | str]] = {
     "sqlite": {"mmap_size": 0, "synchronous": "NORMAL", "wal_autocheckpoint": 8000},
     "postgresql": {"synchronous_commit": "off"},
@@ -110,6 +110,7 @@ def import_source(
     on_chunk: OnChunk | None = None,
     on_issue: OnIssue | None = None,
     shield: Shield = contextlib.nullcontext,
+    run_by: Callable[..., "ImportRun"] | None = None,
 ) -> ImportBatch:
     """Import every record of `source`; return the ImportBatch with its counts.
 
@@ -126,7 +127,8 @@ def import_source(
 
     keeps_backlog: stop before more posts of the batch's generator are pending than its limit allows.
 
-    on_chunk is called after each chunk, on_issue for every row that was not taken as it came.
+    on_chunk is called after each chunk, on_issue for every row that was not taken as it came. run_by: how the run is
+    made; None: in this process.
 
     Raises SourceBusy, ResumeRefused and ImportStopped; TooManyRefused if more than max_errors rows are refused, and
     then nothing of that chunk is written.
@@ -140,7 +142,7 @@ def import_source(
             # Read again under the lock: another attempt may have made progress meanwhile.
             batch = ImportBatch.objects.get(pk=batch.pk)
         limited = batch.generator if keeps_backlog else None
-        run = _Run(
+        run = (run_by or ImportRun)(
             source, batch, max_errors=max_errors, limited=limited, dry_run=dry_run, on_issue=on_issue, shield=shield
         )
         return run.to_the_end(on_chunk)
@@ -222,8 +224,11 @@ def _batch_for(
     )  # fmt: skip
 
 
-class _Run:
-    """One attempt at one batch."""
+class ImportRun:
+    """One attempt at one batch, in this process."""
+
+    # Whether it can continue after writers that were killed between two chunks.
+    takes_parts = False
 
     def __init__(
         self,
@@ -253,26 +258,38 @@ class _Run:
     def to_the_end(self, on_chunk: OnChunk | None) -> ImportBatch:
         """Read and write chunk by chunk; return the finished batch."""
         batch = self.batch
+        if batch.parts and not self.takes_parts:
+            raise ResumeRefused(
+                f"Import {batch.pk} of this source was split over several processes and stopped. Use --shards to "
+                f"continue it, or --restart to start again."
+            )
         self._begin()
         try:
-            with SeenIds() as self.seen, _calm_collector() as collect, _bulk_settings():
+            with SeenIds() as self.seen, _calm_collector() as collect, bulk_settings():
                 rows = self.reader.rows()
                 if batch.checkpoint_line:
                     self._read_again(rows)
-                with contextlib.closing(self._one_ahead(rows)) as chunks:
-                    for chunk in chunks:
-                        self._take(chunk)
-                        collect()
-                        if on_chunk:
-                            on_chunk(batch)
-                        if not self.dry_run:
-                            self._stop_if_asked()
+                self.bring_in(rows, on_chunk, collect)
         except BaseException as error:
             self._end(ImportBatch.State.STOPPED, str(error) or type(error).__name__)
             raise
         self._find_links()
         self._end(ImportBatch.State.FINISHED, "", source_sha256=self.reader.mark()[1])
         return batch
+
+    def bring_in(self, rows: Iterator[Row], on_chunk: OnChunk | None, collect: Callable[[], object]) -> None:
+        """Read and write all rows. collect: to be called between chunks."""
+        with contextlib.closing(self._one_ahead(rows)) as chunks:
+            for chunk in chunks:
+                self._take(chunk)
+                collect()
+                if on_chunk:
+                    on_chunk(self.batch)
+                if not self.dry_run:
+                    self.stop_if_asked()
+
+    def ended(self) -> None:
+        """Bring the batch up to date before its end is stored."""
 
     def _find_links(self) -> None:
         """Find the posts that links between the files of the source lead to, now that all of them are here."""
@@ -305,6 +322,7 @@ class _Run:
                 self._note("import started", again)
 
     def _end(self, state: ImportBatch.State, message: str, **columns: Any) -> None:
+        self.ended()
         self._set(state=state, message=message[:2000], seconds=time.monotonic() - self.began, **columns)
         if state == ImportBatch.State.FINISHED:
             self._set(finished_at=timezone.now(), bytes_read=self.reader.position())
@@ -334,16 +352,8 @@ class _Run:
         """Skip what is committed, remember its identities, and check that the source has not changed."""
         batch = self.batch
         last = 0
-        while last < batch.checkpoint_line and (chunk := _next_chunk(rows, until=batch.checkpoint_line)):
-            refused = batch.issues.filter(
-                kind=ImportIssue.Kind.REFUSED, line__range=(chunk[0].line, chunk[-1].line)
-            ).values_list("line", flat=True)
-            passed = set(refused)
-            lines: dict[str, int] = {}
-            for row in chunk:
-                if row.identity and row.line not in passed and not row.skip_reason and not row.problem:
-                    lines.setdefault(_canonical(row.identity), row.line)
-            self.seen.add(lines)
+        while last < batch.checkpoint_line and (chunk := next_chunk(rows, until=batch.checkpoint_line)):
+            self.remember(chunk)
             last = chunk[-1].line
         if (last, *self.reader.mark()) != (batch.checkpoint_line, batch.checkpoint_offset, batch.checkpoint_sha256):
             raise ResumeRefused(
@@ -352,13 +362,27 @@ class _Run:
                 f"start again with --restart: posts that are already imported then count as unchanged."
             )
 
+    def remember(self, rows: list[Row]) -> None:
+        """Note the identities of rows that an earlier attempt has committed."""
+        if not rows:
+            return
+        refused = self.batch.issues.filter(
+            kind=ImportIssue.Kind.REFUSED, line__range=(rows[0].line, rows[-1].line)
+        ).values_list("line", flat=True)
+        passed = set(refused)
+        lines: dict[str, int] = {}
+        for row in rows:
+            if row.identity and row.line not in passed and not row.skip_reason and not row.problem:
+                lines.setdefault(canonical_identity(row.identity), row.line)
+        self.seen.add(lines)
+
     def _one_ahead(self, rows: Iterator[Row]) -> abc.Generator["_Chunk"]:
         """Yield _Chunks. While the database writes one, the next is validated."""
         with Checker(self.batch, only_new=self.only_new) as checker:
             chunk = None
             while True:
                 coming = None
-                if read := _next_chunk(rows, most=self._most_rows(chunk)):
+                if read := next_chunk(rows, most=self._most_rows(chunk)):
                     mark, position = self.reader.mark(), self.reader.position()
                     known = known_line_hashes(read)
                     paused = holds_of_paused(self.batch)
@@ -384,7 +408,7 @@ class _Run:
             samples = [sample_of(item) for item in incoming if isinstance(item, Incoming)]
             batch.samples += samples[: SAMPLES - len(batch.samples)]
         if self.max_errors is not None and batch.refused + len(refused) > self.max_errors:
-            self._report(refused)
+            self.report(refused)
             raise TooManyRefused(
                 batch,
                 f"{batch.refused + len(refused):,} rows are refused, more than the limit of {self.max_errors:,}. "
@@ -403,9 +427,10 @@ class _Run:
                     raise
         self._set(**columns)
         self.seen.add(first_lines)
-        self._report(plan.issues)
+        self.report(plan.issues)
 
-    def _report(self, issues: list[ImportIssue]) -> None:
+    def report(self, issues: list[ImportIssue]) -> None:
+        """Tell whoever wants to know of rows that were not taken as they came."""
         if self.on_issue:
             for issue in issues:
                 self.on_issue(issue)
@@ -452,7 +477,8 @@ class _Run:
             "seconds": time.monotonic() - self.began,
         }
 
-    def _stop_if_asked(self) -> None:
+    def stop_if_asked(self) -> None:
+        """Raise ImportStopped if somebody has asked the run to stop."""
         asked = ImportBatch.objects.filter(pk=self.batch.pk).values_list("stop_requested", flat=True).first()
         if asked:
             raise ImportStopped(self.batch, f"Stopped on request after line {self.batch.checkpoint_line:,}.")
@@ -563,7 +589,7 @@ def _calm_collector() -> Iterator[Callable[[], object]]:
 
 
 @contextlib.contextmanager
-def _bulk_settings() -> Iterator[None]:
+def bulk_settings() -> Iterator[None]:
     """Configure the connection for a run of many chunks.
 
     Commits of chunks don't wait for the disk. If the machine loses power, the last chunks and their checkpoints are
@@ -615,7 +641,7 @@ def may_pass(error: Exception) -> bool:
     return isinstance(error, IntegrityError) or getattr(error.__cause__, "sqlstate", "") in ("40P01", "40001")
 
 
-def _next_chunk(rows: Iterator[Row], until: int | None = None, most: int | None = None) -> list[Row]:
+def next_chunk(rows: Iterator[Row], until: int | None = None, most: int | None = None) -> list[Row]:
     """Return the next rows, as many as one transaction takes, or `most`. until: no rows after this line."""
     chunk: list[Row] = []
     size = 0
@@ -630,7 +656,8 @@ def _next_chunk(rows: Iterator[Row], until: int | None = None, most: int | None 
     return chunk
 
 
-def _canonical(identity: str) -> str:
+def canonical_identity(identity: str) -> str:
+    """Return an identity as a record would have it, whether it is acceptable or not."""
     try:
         return canonical_text(identity)
     except ValueError:

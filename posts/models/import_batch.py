@@ -75,6 +75,9 @@ class ImportBatch(models.Model):
     breakdown = OrderedJSONField(
         default=dict, db_default={}, help_text="Kind → count → rows; refusals and warnings: reason → rows."
     )
+    parts = OrderedJSONField(
+        default=dict, db_default={}, help_text="Of a split file: chunks that are written, and beyond the checkpoint."
+    )
     rehearsal = OrderedJSONField(default=dict, db_default={}, help_text="The result of the last rehearsal.")
     rollback = OrderedJSONField(default=dict, db_default={}, help_text="The progress and the result of a roll-back.")
     index_open = models.BooleanField(

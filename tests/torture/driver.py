@@ -77,7 +77,7 @@ def plant(mutant):
     from posts.importing import pipeline
     from posts.importing.plan import plan_chunk
 
-    move, write = pipeline.move_checkpoint, pipeline._Run._write
+    move, write = pipeline.move_checkpoint, pipeline.ImportRun._write
     pipeline.move_checkpoint = lambda batch, columns: None
 
     def early(self, chunk, incoming, refused):
@@ -92,22 +92,22 @@ def plant(mutant):
             move(self.batch, result[2])
         return result
 
-    pipeline._Run._write = {"early": early, "late": late}[mutant]
+    pipeline.ImportRun._write = {"early": early, "late": late}[mutant]
 
 
 def hold_at(fifo):
     """Stand still after the first chunk of an import."""
     from posts.importing import pipeline
 
-    take = pipeline._Run._take
+    take = pipeline.ImportRun._take
 
     def take_and_wait(self, chunk):
         take(self, chunk)
-        pipeline._Run._take = take
+        pipeline.ImportRun._take = take
         with open(fifo) as opened:
             opened.read()
 
-    pipeline._Run._take = take_and_wait
+    pipeline.ImportRun._take = take_and_wait
 
 
 def main(arguments=None):

@@ -112,6 +112,11 @@ def spend_kills(sites, site, command, events, *, kills, seed, mutant=None, end="
         yield copy.state()
 
 
+def differences(state, expected):
+    """Return the names of what differs between two states of a site."""
+    return [name for name in expected if state[name] != expected[name]]
+
+
 def is_done(site, state):
     """Return whether the second import came to its end (run once more it would be a third one).
 

@@ -14,8 +14,7 @@ import pytest
 from django.db import connection, connections
 
 from tests.sites import Site, opened_by_other
-from tests.test_importing_killed import differences
-from tests.torture.kills import count_events, is_done, lines_of, prepare, rich_record, spend_kills
+from tests.torture.kills import count_events, differences, is_done, lines_of, prepare, rich_record, spend_kills
 from tests.waiting import PATIENT_SECONDS
 
 pytestmark = pytest.mark.torture

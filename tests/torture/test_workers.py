@@ -11,9 +11,11 @@ from collections import Counter
 import pytest
 from django.conf import settings
 
+from posts.importing.tasks import begin, run_import
 from posts.jobs import enqueue_once
-from posts.models import JobRun
+from posts.models import ImportBatch, JobRun
 from tests import sample_jobs
+from tests.factories import RecordFactory
 from tests.page_processes import ROOT, database_url
 from tests.sample_jobs import lines_of
 from tests.test_jobs import WORKER
@@ -75,3 +77,23 @@ def test_killed_workers_lose_no_run_and_ask_for_no_period_twice(tmp_path):
     assert sum(done.values()) - JOBS <= lost
     assert JobRun.objects.filter(job_name="test: hourly").count() == 1
     assert not JobRun.objects.filter(job_name="test: note once", failures__gt=0).exists()
+
+
+def test_two_workers_bring_in_two_files_of_the_desk_at_the_same_time(tmp_path):
+    batches = []
+    for name in ("one", "two"):
+        path = tmp_path / f"{name}.jsonl"
+        path.write_text("".join(json.dumps(RecordFactory(source_id=f"{name}-{at}")) + "\n" for at in range(3000)))
+        batch = ImportBatch.objects.create(source_name=name, source_path=str(path), state=ImportBatch.State.WAITING)
+        begin(run_import, batch, by=None)
+        batches.append(batch)
+    of_both = ImportBatch.objects.filter(pk__in=[batch.pk for batch in batches])
+    workers = [started() for _ in range(2)]
+    try:
+        wait_until(lambda: of_both.filter(state=ImportBatch.State.RUNNING).count() == 2)
+        wait_until(lambda: of_both.filter(state=ImportBatch.State.FINISHED).count() == 2)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait(timeout=PATIENT_SECONDS)
+    assert set(of_both.values_list("created", "attempts")) == {(3000, 1)}

@@ -1,6 +1,7 @@
 import json
 import shlex
 import sys
+from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -14,6 +15,7 @@ from posts.importing.mapping import Mapping, MappingRefused
 from posts.importing.pipeline import ImportStopped, ResumeRefused, SourceBusy, import_source, shortened
 from posts.importing.progress import Progress
 from posts.importing.readers import READERS
+from posts.importing.shards import MOST_SHARDS, CannotSplit, import_in_shards
 from posts.importing.sources import SourceUnreadable, open_source
 from posts.management.base import BaseCommand
 from posts.models import Generator, ImportBatch, ImportIssue, Origin
@@ -56,6 +58,14 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="rehearse: show what would happen and write nothing")
         parser.add_argument("--restart", action="store_true", help="start again instead of continuing")
         parser.add_argument("--only-new", action="store_true", help="leave existing posts unchanged")
+        parser.add_argument(
+            "--shards",
+            type=int,
+            default=1,
+            metavar="N",
+            choices=range(1, MOST_SHARDS + 1),
+            help=f"split a large file of JSON Lines over N processes, at most {MOST_SHARDS}; needs PostgreSQL",
+        )
         parser.add_argument("--max-errors", type=int, metavar="N", help="stop when more than N rows are refused")
 
     def handle(
@@ -71,6 +81,7 @@ class Command(BaseCommand):
         restart: bool,
         only_new: bool,
         max_errors: int | None,
+        shards: int,
         **options: Any,
     ) -> None:
         self.file = file
@@ -79,7 +90,8 @@ class Command(BaseCommand):
         try:
             with Interruption() as interruption, open_source(file) as source:
                 self.progress = Progress(source, sys.stderr)
-                batch = import_source(
+                bring_in = partial(import_in_shards, shards=shards) if shards > 1 else import_source
+                batch = bring_in(
                     source,
                     format=format,
                     dry_run=dry_run,
@@ -93,7 +105,7 @@ class Command(BaseCommand):
                     on_issue=self.show_issue,
                     shield=interruption.shielded,
                 )
-        except SourceUnreadable as error:
+        except (SourceUnreadable, CannotSplit) as error:
             raise CommandError(str(error), returncode=NO_INPUT) from None
         except SourceBusy as error:
             raise CommandError(str(error), returncode=TRY_AGAIN) from None
