@@ -201,7 +201,7 @@ def _desk(chance):
     changelist = reverse("admin:posts_post_changelist")
     filters = {
         "in a state": {"place": ("live", "waiting", "open")},
-        "with a status": {"status": ("approved", "rejected", "superseded")},
+        "with a status": {"status": ("approved", "rejected", "in_review")},
         "of a difficulty": {"difficulty": ("intermediate", "expert")},
     }
     return {

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from posts.admin.posts.actions import ACTIONS
 from posts.models import AuditEntry, Post, Review, Revision
+from posts.operations import record_revision
 from tests.factories import FORM_ALL_MET, RecordFactory, approve, edit, import_records, make_post, person
 
 pytestmark = pytest.mark.django_db
@@ -597,3 +598,16 @@ def test_the_history_is_a_page_of_its_own_that_the_form_leads_to(client):
     assert len(versions) == 2 and all(version in page for version in versions)
     assert "released" in page and "Full audit trail of this post" in page
     assert f"Restore {versions[-1]}" in page
+
+
+def test_posts_are_filtered_by_the_status_of_their_proposed_revision_and_none_is_superseded(client, superuser):
+    client.force_login(superuser)
+    approved, waiting = approve(make_post(title="Approved text")), make_post(title="Waiting text")
+    edited = record_revision(waiting, {**waiting.working_record(), "summary": "Later."}, by=superuser)
+    assert (edited.status, edited.post.revisions.get(number=1).status) == ("drafted", "superseded")
+    where = reverse("admin:posts_post_changelist")
+    page = client.get(where, {"status": "approved"}).content.decode()
+    assert approved.title in page and waiting.title not in page
+    assert "?status=rejected" in page and "?status=superseded" not in page
+    page = client.get(where, {"status": "superseded"}).content.decode()
+    assert approved.title in page and waiting.title in page

@@ -108,6 +108,7 @@ class Revision(models.Model):
                 condition=Q(status__in=["changes_requested", "rejected"]),
                 name="revision_sent_back",
             ),
+            models.Index(fields=["id"], condition=Q(status="in_review"), name="revision_in_review"),
         ]
         permissions = [("view_history", "Can see earlier revisions")]
         default_permissions = ("view",)

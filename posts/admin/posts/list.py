@@ -35,10 +35,12 @@ class StatusFilter(admin.SimpleListFilter):
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: ModelAdmin[Any]) -> Any:
-        return Revision.Status.choices
+        # A proposed revision is never superseded; to look for one would read all earlier revisions.
+        return [choice for choice in Revision.Status.choices if choice[0] != Revision.Status.SUPERSEDED]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(head_revision__status=self.value()) if self.value() else queryset
+        known = dict(self.lookup_choices)
+        return queryset.filter(head_revision__status=self.value()) if self.value() in known else queryset
 
 
 class PlaceFilter(admin.SimpleListFilter):
