@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("posts", "0073_statistics_of_guidelines"),
+        ("posts", "0074_import_parts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
