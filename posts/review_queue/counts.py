@@ -15,14 +15,13 @@ from django.utils import timezone
 
 from posts.models import ImportBatch, Post, QueueEntry, QueueLabel, SiteFigure
 from posts.review_queue import weights
-from posts.review_queue.days import DayCounts, start_of, whole_decisions
+from posts.review_queue.days import MIDNIGHT, DayCounts, start_of, whole_decisions
 from posts.review_queue.weights import WEIGHTS, Weight
 
 COUNT_LIMIT = 10_000
 # For counts that read rows beside the index, or of many tables at once.
 FEW_COUNTED = 1_000
 DAYS = 14
-MIDNIGHT = "waiting at midnight"
 # Later than that, the number would belong to another time of day.
 NOTED_WITHIN = timedelta(minutes=30)
 
@@ -112,9 +111,9 @@ def note_waiting_at_midnight(*, now: datetime | None = None) -> None:
     SiteFigure.objects.update_or_create(name=MIDNIGHT, defaults={"value": value, "counted_at": now})
 
 
-def waiting_at_midnight(today: date) -> int | None:
+def waiting_at_midnight(today: date, counts: DayCounts) -> int | None:
     """Return how many posts were pending when `today` began; None if nobody noted it."""
-    noted = SiteFigure.objects.filter(name=MIDNIGHT).values_list("value", flat=True).first()
+    noted = counts.midnight
     if noted and noted["day"] == str(today):
         return int(noted["count"])
     first = Post.objects.order_by("pk").values_list("created_at", flat=True).first()
@@ -122,13 +121,15 @@ def waiting_at_midnight(today: date) -> int | None:
     return 0 if first is None or first >= start_of(today) else None
 
 
-def change_of_backlog(waiting: int, *, came_in: int, decided: int, today: date) -> tuple[int, int] | tuple[None, None]:
+def change_of_backlog(
+    waiting: int, counts: DayCounts, *, came_in: int, decided: int, today: date
+) -> tuple[int, int] | tuple[None, None]:
     """Return (change, other): the growth of the backlog today, and its part from other causes.
 
     Other causes are for example an import rolled back: came_in - decided + other = change. (None, None) if unknown.
     waiting: how many posts are pending now, capped.
     """
-    before = waiting_at_midnight(today)
+    before = waiting_at_midnight(today, counts)
     if before is None or waiting > COUNT_LIMIT:
         return None, None
     change = waiting - before

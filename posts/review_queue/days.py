@@ -21,6 +21,7 @@ from posts.models import AuditEntry, DayFigure, Review, SiteFigure
 # As far back as decisions about a generator count.
 MEMORY = timedelta(days=90)
 NAME = "counted days"
+MIDNIGHT = "waiting at midnight"
 MOST_GENERATORS = 200
 # A slow transaction may commit what was made a while ago.
 SETTLED = timedelta(minutes=2)
@@ -66,10 +67,15 @@ def _counted(row: SiteFigure | None) -> Counted | None:
 
 
 class DayCounts:
-    """The counts as a page shows them: what was counted, and the rest counted now."""
+    """The counts as a page shows them: what was counted, and the rest counted now.
+
+    midnight: {"day", "count"} of the pending posts when a day began, or None.
+    """
 
     def __init__(self) -> None:
-        self._known = _counted(SiteFigure.objects.filter(name=NAME).first())
+        rows = SiteFigure.objects.in_bulk([NAME, MIDNIGHT])
+        self._known = _counted(rows.get(NAME))
+        self.midnight: dict[str, Any] | None = rows[MIDNIGHT].value if MIDNIGHT in rows else None
 
     def submitted(self, first: date) -> Counter[date]:
         """Return {date: texts that people submitted} from `first` on."""

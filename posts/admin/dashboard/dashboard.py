@@ -95,7 +95,7 @@ def dashboard_context(request: HttpRequest) -> dict[str, Any]:
     oldest = QueueEntry.objects.order_by("waiting_since").values_list("waiting_since", flat=True).first()
     counts = DayCounts()
     came_in, decided = came_in_by_day(today, counts), decided_by_day(today, counts)
-    change, other = change_of_backlog(waiting, came_in=came_in[today][0], decided=decided[today], today=today)
+    change, other = change_of_backlog(waiting, counts, came_in=came_in[today][0], decided=decided[today], today=today)
     sees_imports = person.has_perm("posts.view_importbatch")
     return {
         "sees_posts": True,
