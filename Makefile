@@ -14,7 +14,7 @@ SPREAD_BROWSER = -n auto --dist worksteal
 # to store compiled code: each of the hundreds of processes would compile it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
-.PHONY: help rehearsal run test test-sqlite test-postgres test-browser validate corpora mutations torture grow bench bench-synthesis bench-imports bench-pushes bench-front bench-pages bench-rendering bench-admin bench-checks bench-costly bench-million security check lint strings format lock editor venv venv-dev clean
+.PHONY: help rehearsal run test test-sqlite test-postgres test-browser validate corpora mutations torture grow bench bench-synthesis bench-imports bench-pushes bench-front bench-pages bench-rendering bench-middleware bench-processes bench-admin bench-checks bench-costly bench-million security check lint strings format lock editor venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -55,7 +55,13 @@ grow: venv-dev ## let a whole site of several servers, replicas and workers live
 rehearsal: venv-dev ## upgrade a site that is in use from the last release (ARGS="--from 0.1.0" for an older one), and take the upgrade back
 	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) -m tests.rehearsal $(ARGS)
 
-bench: bench-synthesis bench-imports bench-pushes bench-pages bench-admin ## measure generated articles, imports and pages beside the plain engine and server, and the pages of the admin
+BENCH_FIGURES = $(CURDIR)/var/bench-figures.jsonl
+
+bench: venv-dev ## measure generated articles, imports, pages, processes and the admin, beside the plain engine and server
+	@mkdir -p var; rm -f "$(BENCH_FIGURES)"; status=0; \
+	  for part in synthesis imports pushes pages rendering middleware processes admin; do \
+	    BENCH_FIGURES="$(BENCH_FIGURES)" $(MAKE) --no-print-directory bench-$$part || status=1; done; \
+	  BENCH_FIGURES="$(BENCH_FIGURES)" $(VENV_PYTHON) bench/goals.py; exit $$status
 
 bench-synthesis: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) bench/synthesis.py $(ARGS)
@@ -75,6 +81,12 @@ bench-pages: venv-dev
 
 bench-rendering: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) bench/rendering.py $(ARGS)
+
+bench-middleware: venv-dev
+	@$(CLEAN) $(VENV_PYTHON) bench/middleware.py $(ARGS) 2>/dev/null
+
+bench-processes: venv-dev
+	@$(CLEAN) $(VENV_PYTHON) bench/processes.py $(ARGS)
 
 bench-admin: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) bench/admin_pages.py $(ARGS)

@@ -193,6 +193,12 @@ def measure_once(folder, count):
     say("the same file again", f"{count / again:,.0f} posts/s", note)
     raw = raw_seconds(count)
     say("bare engine, the same rows", f"{count / raw:,.0f} posts/s", f"the import reaches {raw / seconds:.2f} of it")
+    from django.db import connection
+
+    from bench.goals import note as note_goal
+
+    limit, figure = "x the bare engine", f"{count / seconds:,.0f} posts/s"
+    note_goal(f"import on {connection.display_name}", figure, ratio=raw / seconds, limit=limit, least=0.6)
     back, note = command("roll_back_import", 1)
     # The kernel counts this process's memory at the fork, which is large by now.
     note = note.partition(", ")[2]

@@ -1,7 +1,7 @@
 """Measure pages: requests a second, milliseconds and work, beside the same server with nothing to do.
 
 Usage: scripts/with_postgres.sh --durable python bench/pages.py [--listed 25000,200000] [--seconds N] [--only WORD,…]
-       [--explain]
+       [--explain] [--server gunicorn]
 
 Fills a database of its own for each number of posts on the server of DATABASE_URL. See README.md beside this file.
 """
@@ -25,12 +25,31 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.load import UnexpectedAnswer, run_load  # noqa: E402 (a script, from whatever folder)
+from bench.goals import note  # noqa: E402 (a script, from whatever folder)
+from bench.load import UnexpectedAnswer, run_load  # noqa: E402 (as above)
 
-GUNICORN = ("--no-control-socket", "--workers", "2", "--threads", "4", "--keep-alive", "60")
+WORKERS, THREADS = 2, 4
+SERVERS = {
+    "granian": ("deploy/serve.py", "bench.wsgi"),
+    "gunicorn": (
+        *("-m", "gunicorn", "--no-control-socket", "--workers", str(WORKERS), "--threads", str(THREADS)),
+        *("--keep-alive", "60", "bench.wsgi"),
+    ),
+}
 CONNECTIONS = 8
 BARE, TRIVIAL = "bare WSGI function", "trivial Django view"
+FROM_STORE = "article, from the store"
 DEEP_PAGE = 5_000
+# So long the background makes finished pages before the first row: some thousands, the newest first.
+STORE_SECONDS = 90
+# (row, what is compared, with which row, the most, the least): what `make bench` says at its end.
+GOALS = (
+    ("article, from the store", "rate", BARE, None, 0.4),
+    ("article, kept", "rate", BARE, None, 0.8),
+    ("list, first page, kept", "rate", BARE, None, 0.8),
+    ("article, rendered", "web", TRIVIAL, 3, None),
+    ("list, first page", "web", TRIVIAL, 4, None),
+)
 IMPORTED_MEANWHILE = 20_000
 
 
@@ -65,14 +84,18 @@ def work_of_family(pid):
 
 @contextlib.contextmanager
 def serving(environment):
-    """Run a gunicorn as docs/operations.md starts it, with production settings; yield (port, pid)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    """Run a server with production settings at the port of SITE_URL; yield (port, pid).
+
+    Finished pages in the database belong to one SITE_URL.
+    """
+    port = int(environment["SITE_URL"].rpartition(":")[2])
+    bind = f"127.0.0.1:{port}"
+    own = {"WEB_BIND": bind, "WEB_WORKERS": str(WORKERS), "WEB_THREADS": str(THREADS)}
+    arguments = SERVERS[environment["BENCH_SERVER"]]
     server = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", *GUNICORN, "--bind", f"127.0.0.1:{port}", "bench.wsgi"],
+        [sys.executable, *arguments, *(["--bind", bind] if "gunicorn" in arguments else [])],
         cwd=ROOT,
-        env={**os.environ, **environment, "SITE_URL": f"http://127.0.0.1:{port}"},
+        env={**os.environ, **environment, **own},
         # As in production the site writes a line for each request; here it is discarded.
         stderr=subprocess.DEVNULL,
     )
@@ -86,7 +109,14 @@ def serving(environment):
         yield port, server.pid
     finally:
         server.send_signal(signal.SIGTERM)
-        server.wait(30)
+        server.wait(40)
+
+
+def site_url():
+    """Return an address of this machine with a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
 @dataclass
@@ -125,6 +155,13 @@ def rows_of(listed):
     def articles():
         return [reverse("posts:detail", args=[slug]) for slug in newest.values_list("slug", flat=True)]
 
+    def stored():
+        from posts.models import StoredPage
+
+        pages = StoredPage.objects.filter(is_stale=False, path__startswith="/posts/", path__endswith="/")
+        found = list(pages.values_list("path", flat=True))
+        return chance.sample(found, len(found))
+
     def deep_page():
         from posts.db.keyset import Cursor
 
@@ -138,9 +175,10 @@ def rows_of(listed):
     return [
         Row(BARE, lambda: ["/bench/bare/"]),
         Row(TRIVIAL, lambda: ["/bench/trivial/"]),
+        # No path twice, because the process would have it. This is also what a process does after its start.
+        Row(FROM_STORE, stored, hits=0.98, is_once=True),
         Row("article, kept", lambda: articles()[:50], hits=0.98),
-        # No path twice, because a second request would be cached.
-        Row("article, rendered", lambda: chance.sample(articles(), listed), is_once=True),
+        Row("article, rendered", lambda: chance.sample(articles(), listed), is_kept=False, is_once=True),
         Row("list, first page", named("posts:articles"), is_kept=False),
         Row(f"list, page {deep:,}", deep_page, is_kept=False),
         Row("list of a stack", stacks, is_kept=False),
@@ -197,7 +235,8 @@ def measure(rows, environment, *, seconds, cookie, database_pid):
         f"\n{'':24}{'requests/s':>11}{'p50':>8}{'p95':>8}{'p99 ms':>8}{'web':>8}{'database':>10}{'load ms':>9}"
         f"{'x bare':>9}{'x trivial':>10}"
     )
-    with serving(environment) as kept, serving({**environment, "PAGE_CACHE_MB": "0"}) as unkept:
+    other = {**environment, "PAGE_CACHE_MB": "0", "SITE_URL": site_url()}
+    with serving(environment) as kept, serving(other) as unkept:
         for row in rows:
             port, pid = kept if row.is_kept else unkept
             paths = row.paths if row.is_once else itertools.cycle(row.paths)
@@ -312,6 +351,8 @@ def run_size(listed, arguments):
     from bench.fill import fill
 
     django.setup()
+    from posts.public.stored_pages import store_pages
+
     call_command("migrate", verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
     print(f"\n{listed:,} listed posts on {connection.display_name}")
@@ -320,6 +361,7 @@ def run_size(listed, arguments):
         cursor.execute("SELECT pg_backend_pid()")
         database_pid = _stat(cursor.fetchone()[0])[0]
     cookie = session_cookie()
+    print(f"finished pages stored: {store_pages(seconds=STORE_SECONDS):,} in {STORE_SECONDS} s")
     rows = rows_of(listed)
     if arguments.only:
         words = arguments.only.split(",")
@@ -332,7 +374,7 @@ def run_size(listed, arguments):
     if arguments.explain:
         explain(rows, cookie)
     connection.close()
-    print(f"load of the machine before: {os.getloadavg()[0]:.1f}")
+    print(f"server: {os.environ['BENCH_SERVER']}; load of the machine before: {os.getloadavg()[0]:.1f}")
     environment = {name: os.environ[name] for name in ENVIRONMENT}
     figures = measure(rows, environment, seconds=arguments.seconds, cookie=cookie, database_pid=database_pid)
     meanwhile = [row for row in rows if row.name in ("article, kept", "article, rendered", "list, first page, kept")]
@@ -342,17 +384,33 @@ def run_size(listed, arguments):
 
 
 ENVIRONMENT = (
-    "DATABASE_URL DJANGO_SETTINGS_MODULE SECRET_KEY ALLOWED_HOSTS STATIC_ROOT ENV_FILE DEBUG SITE_URL PAGE_CACHE_MB"
+    "DATABASE_URL DJANGO_SETTINGS_MODULE SECRET_KEY ALLOWED_HOSTS STATIC_ROOT ENV_FILE DEBUG SITE_URL PAGE_CACHE_MB "
+    "BENCH_SERVER"
 ).split()
 
 
 def compare(small, large, sizes):
     """Print what becomes of each figure when the site grows."""
-    print(f"\n{'':24}{sizes[0]:>12,}{sizes[1]:>12,}{'ratio':>8}   (requests/s)")
-    for name in small.keys() | large.keys():
-        if name in small and name in large:
-            before, after = small[name]["rate"], large[name]["rate"]
-            print(f"{name:24}{before:12,.0f}{after:12,.0f}{after / before:8.2f}")
+    print(f"\n{'':24}{sizes[0]:>12,}{sizes[1]:>12,}{'ratio':>8}   (requests/s){'p95':>12}{'p95 ms':>8}{'ratio':>8}")
+    for name in [name for name in small if name in large]:
+        before, after = small[name], large[name]
+        print(
+            f"{name:24}{before['rate']:12,.0f}{after['rate']:12,.0f}{after['rate'] / before['rate']:8.2f}"
+            f"{before['p95']:27.1f}{after['p95']:8.1f}{after['p95'] / before['p95']:8.2f}"
+        )
+    if FROM_STORE in small and FROM_STORE in large:
+        slow, fast = large[FROM_STORE]["p95"], small[FROM_STORE]["p95"]
+        limit = f"x that of {sizes[0]:,}"
+        note(f"{FROM_STORE}, p95 of {sizes[1]:,}", f"{slow:.1f} ms", ratio=slow / fast, limit=limit, most=1.1)
+
+
+def note_goals(figures):
+    """Note the rows that have a goal."""
+    for name, figure, limit, most, least in GOALS:
+        if name in figures:
+            value = figures[name][figure]
+            words = f"{value:,.0f}/s" if figure == "rate" else f"{value:.2f} ms of processor time"
+            note(name, words, ratio=value / figures[limit][figure], limit=f"x {limit}", most=most, least=least)
 
 
 def main():
@@ -361,6 +419,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=6.0, help="for each row")
     parser.add_argument("--only", default="", help="words that the names of rows must have")
     parser.add_argument("--explain", action="store_true")
+    parser.add_argument("--server", choices=SERVERS, default="granian")
     parser.add_argument("--figures", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.figures:
@@ -381,7 +440,8 @@ def main():
                     "DJANGO_SETTINGS_MODULE": "bench.settings",
                     "SECRET_KEY": "a key for measuring alone, as long as a real one has to be",
                     "ALLOWED_HOSTS": "127.0.0.1",
-                    "SITE_URL": "http://127.0.0.1",
+                    "SITE_URL": site_url(),
+                    "BENCH_SERVER": arguments.server,
                     "STATIC_ROOT": f"{folder}/static",
                     "ENV_FILE": "",
                     "DEBUG": "off",
@@ -394,6 +454,7 @@ def main():
                 if subprocess.run(command, env=environment).returncode:
                     sys.exit(f"Measuring {size:,} posts did not come to its end.")
                 found.append(json.loads(Path(f"{folder}/{size}.json").read_text()))
+    note_goals(found[0])
     if len(found) == 2:
         compare(*found, sizes)
 

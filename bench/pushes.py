@@ -29,6 +29,7 @@ django.setup()
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
+from bench import goals  # noqa: E402
 from bench.imports import command, record, write_records  # noqa: E402
 from posts.importing.generators import save_generator  # noqa: E402
 from posts.importing.tokens import create_token  # noqa: E402
@@ -131,6 +132,8 @@ def main():
         share = best["stream"] / best["command"]
         print(f"stream {best['stream']:,.0f} rows a second, command {best['command']:,.0f}: {share:.0%} (goal: 90 %)")
         print(f"{Post.objects.count():,} posts are stored.")
+        goals.note("single posts over HTTP", f"{rate:,.0f}/s", ratio=rate, limit="a second", least=150)
+        goals.note("stream over HTTP", f"{best['stream']:,.0f}/s", ratio=share, limit="x the command", least=0.9)
     finally:
         for server in servers:
             server.terminate()

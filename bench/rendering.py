@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TRIVIAL = "trivial view"
 ROWS = (TRIVIAL, "article", "JSON of an article", "list", "list of a stack", "search", "home", "feed")
 WARM, BATCH = 25, 40
+# The most trivial views that a page may cost.
+GOALS = {"article": 3, "list": 4, "home": 4}
 
 
 # In the process of one version
@@ -218,6 +220,8 @@ def create_database(url, name):
 
 def compare(versions, rows, rounds):
     """Measure the rows of each version in alternating turns, and print them."""
+    from bench.goals import note
+
     running = {
         name: subprocess.Popen(
             [*arguments, "--child", "serve"],
@@ -252,6 +256,9 @@ def compare(versions, rows, rounds):
                 pairs = statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
                 line += f"   x {pairs:.2f} (least: {min(ours) / min(theirs):.2f})"
             here = min(cpus["this"]) / trivial["this"]
+            if row in GOALS:
+                figure = f"{min(cpus['this']):.2f} ms of processor time"
+                note(f"{row}, in process", figure, ratio=here, limit="x trivial view", most=GOALS[row])
             print(f"{line}   {here:.1f} trivial views" if rows[0] == TRIVIAL else line, flush=True)
     finally:
         for process in running.values():

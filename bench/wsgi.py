@@ -11,5 +11,5 @@ def application(environ, start_response):
     """Answer `/bench/bare/` with nothing but this function; everything else is the site's."""
     if environ["PATH_INFO"] == "/bench/bare/":
         start_response("200 OK", _HEADERS)
-        return (_BODY,)
+        return [_BODY]
     return site(environ, start_response)
