@@ -1,4 +1,4 @@
-"""The site as a WSGI application, for gunicorn and similar servers."""
+"""The site as a WSGI application, for granian (deploy/serve.py), gunicorn and similar servers."""
 
 import os
 import sys
@@ -32,5 +32,5 @@ try:
     application = with_page_cache(of_django)
 except ImproperlyConfigured as error:
     sys.stderr.write(f"AlphaNode can't start: {error}\n")
-    # For gunicorn 3 means that starting again won't help; with any other status it tries for ever.
+    # For gunicorn and deploy/serve.py 3 means that starting again won't help.
     sys.exit(3)

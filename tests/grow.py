@@ -190,9 +190,10 @@ class Site:
     def serve(self, stack):
         """Start web processes, workers and nginx; return nginx's port."""
         ports = [free_port(), free_port()]
-        gunicorn = (sys.executable, "-m", "gunicorn", "--no-control-socket", "--threads", "4", "alphanode.wsgi")
+        server = (sys.executable, "deploy/serve.py")
         self.webs = [
-            Process(f"web {port}", *gunicorn, "--bind", f"127.0.0.1:{port}", **self.environment) for port in ports
+            Process(f"web {port}", *server, WEB_BIND=f"127.0.0.1:{port}", WEB_WORKERS="1", **self.environment)
+            for port in ports
         ]
         self.workers = [
             Process(f"worker {number}", sys.executable, "manage.py", "run_worker", **self.environment)

@@ -44,7 +44,6 @@ from tests.waiting import PATIENT_SECONDS, wait_until
 ROOT = Path(__file__).parent.parent
 # What the product promises.
 MOST_SECONDS = 1.0
-OPTIONS = ("--no-control-socket", "--threads", "2", "--keep-alive", "60")
 # As the tests' own, but for the cache; and a line for each page would fill the pipe that nobody reads.
 SETTINGS = {
     "DJANGO_SETTINGS_MODULE": "alphanode.settings",
@@ -77,15 +76,23 @@ def serving(count, **environment):
             ports.append(free_port())
             servers.append(
                 subprocess.Popen(
-                    [sys.executable, "-m", "gunicorn", *OPTIONS, "--bind", f"127.0.0.1:{ports[-1]}", "alphanode.wsgi"],
+                    [sys.executable, "deploy/serve.py"],
                     cwd=ROOT,
-                    env={**os.environ, **SETTINGS, "DATABASE_URL": database_url(), **environment},
+                    env={
+                        **os.environ,
+                        **SETTINGS,
+                        "DATABASE_URL": database_url(),
+                        "WEB_BIND": f"127.0.0.1:{ports[-1]}",
+                        "WEB_WORKERS": "1",
+                        "WEB_THREADS": "2",
+                        **environment,
+                    },
                     stderr=subprocess.PIPE,
                     text=True,
                 )
             )
         for server in servers:
-            assert any("Booting worker" in line for line in server.stderr), "a server did not start"
+            assert any("Spawning worker" in line for line in server.stderr), "a server did not start"
         yield ports
     finally:
         for server in servers:

@@ -13,7 +13,7 @@ CONTAINERFILE = (ROOT / "deploy" / "Containerfile").read_text(encoding="utf-8")
 COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
 SITE = ("migrate", "web", "worker")
 SETTINGS = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
-# What gunicorn's configuration and Python read, and the file of settings itself.
+# What the server and Python read, and the file of settings itself.
 OTHERS = {"WEB_BIND", "PYTHONUNBUFFERED", "ENV_FILE"}
 
 

@@ -6,10 +6,11 @@ import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import subprocess
 import sys
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from io import StringIO
 
 import pytest
@@ -106,7 +107,14 @@ def test_nginx_serves_the_site_keeps_the_figures_for_itself_and_logs_no_secret(b
     assert "a-secret" not in log.read_text()
 
 
-def test_every_line_of_a_web_server_with_our_configuration_is_json_and_it_has_no_control_socket(tmp_path):
+SERVERS = {
+    "granian": [sys.executable, "deploy/serve.py"],
+    "gunicorn": [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py"],
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_every_line_of_a_web_server_with_our_configuration_is_json_and_it_has_no_control_socket(tmp_path, server):
     port = free_port()
     environment = PRODUCTION | {
         "PATH": os.environ["PATH"],
@@ -119,27 +127,109 @@ def test_every_line_of_a_web_server_with_our_configuration_is_json_and_it_has_no
     manage = [sys.executable, "manage.py"]
     subprocess.run([*manage, "collectstatic", "--noinput"], cwd=ROOT, env=environment, check=True, capture_output=True)
     with subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py"],
-        cwd=ROOT,
-        env=environment,
-        stderr=subprocess.PIPE,
-        text=True,
+        SERVERS[server], cwd=ROOT, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-
-        def is_up():
-            assert process.poll() is None
-            with suppress(OSError), closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as server:
-                server.request("GET", "/healthz")
-                return server.getresponse().status == 200
-
-        wait_until(is_up)
+        wait_until(lambda: is_up(process, port))
         # It would remove the socket when it ends.
         sockets = list(tmp_path.rglob("gunicorn.ctl"))
         process.send_signal(signal.SIGTERM)
-        _, log = process.communicate(timeout=PATIENT_SECONDS)
+        out, log = process.communicate(timeout=PATIENT_SECONDS)
     lines = [json.loads(line) for line in log.splitlines()]
     assert any("Listening at" in line["event"] for line in lines)
-    assert sockets == []
+    assert (sockets, out, process.returncode) == ([], "", 0)
+
+
+def is_up(process, port):
+    assert process.poll() is None
+    with suppress(OSError), closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as server:
+        server.request("GET", "/healthz")
+        return server.getresponse().status == 200
+
+
+ECHO = """
+import json, re, sys
+if __name__ == "wrong":
+    sys.exit(3)
+def application(environ, start):
+    if environ["PATH_INFO"] == "/hang":
+        re.match("(a+)+$", 50 * "a" + "b")
+    read = environ["wsgi.input"].read()
+    body = json.dumps([sorted(environ), read.decode(), environ.get("HTTP_X_FORWARDED_FOR")]).encode()
+    start("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@contextmanager
+def echoing(folder, module, **more):
+    """Run deploy/serve.py with a small application; yield (process, port)."""
+    port = free_port()
+    (folder / f"{module}.py").write_text(ECHO)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(folder),
+        "WEB_BIND": f"127.0.0.1:{port}",
+        "WEB_WORKERS": "1",
+        "DATABASE_URL": "a secret",
+        "HTTP_X_FORWARDED_FOR": "192.0.2.1",
+    } | more
+    process = subprocess.Popen(
+        [*SERVERS["granian"], module], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process, port
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_server_that_is_told_to_stop_answers_what_runs_and_puts_its_environment_into_no_request(tmp_path):
+    with echoing(tmp_path, "echo") as (process, port):
+        wait_until(lambda: is_up(process, port))
+        server = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENT_SECONDS)
+        server.putrequest("POST", "/")
+        server.putheader("Content-Length", "10")
+        server.endheaders()
+        server.send(b"first")
+        # Another request goes through, so this one has begun.
+        assert is_up(process, port)
+        process.send_signal(signal.SIGTERM)
+        wait_until(lambda: not is_listening(port))
+        server.send(b" last")
+        names, read, address = json.loads(server.getresponse().read())
+        server.close()
+        assert (read, address) == ("first last", None)
+        assert not {"PATH", "DATABASE_URL"} & set(names)
+        assert process.wait(PATIENT_SECONDS) == 0
+
+
+def test_a_worker_that_hangs_in_one_call_is_replaced(tmp_path):
+    with echoing(tmp_path, "echo", WEB_TIMEOUT="1") as (process, port):
+        wait_until(lambda: is_up(process, port))
+        with suppress(OSError, http.client.HTTPException):
+            server = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENT_SECONDS)
+            server.request("GET", "/hang")
+            server.getresponse()
+        server.close()
+        wait_until(lambda: is_up(process, port))
+
+
+def test_no_worker_outlives_the_process_that_supervises_it(tmp_path):
+    with echoing(tmp_path, "echo") as (process, port):
+        wait_until(lambda: is_up(process, port))
+        process.kill()
+        wait_until(lambda: not is_listening(port))
+
+
+def is_listening(port):
+    with suppress(OSError), closing(socket.create_connection(("127.0.0.1", port), timeout=5)):
+        return True
+    return False
+
+
+def test_a_server_whose_site_has_a_wrong_setting_ends_for_good(tmp_path):
+    with echoing(tmp_path, "wrong") as (process, _):
+        assert process.wait(PATIENT_SECONDS) == 3
 
 
 def test_every_alert_asks_for_a_figure_that_the_site_gives_and_names_a_section_that_exists(client, db, settings):

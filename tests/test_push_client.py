@@ -135,4 +135,6 @@ def workers():
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             parents[int(path.parent.name)] = int(path.read_text(encoding="utf-8").rpartition(")")[2].split()[1])
-    return [pid for pid, parent in parents.items() if parents.get(parent) == os.getpid()]
+    found = [pid for pid, parent in parents.items() if parents.get(parent) == os.getpid()]
+    # Beside them Python keeps a process that tidies up.
+    return [pid for pid in found if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]

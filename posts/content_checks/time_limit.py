@@ -2,7 +2,7 @@
 
 Signals reach only the main thread, and a thread can't be killed. So the check runs on a thread of its own: the thread
 that asked goes on when the time is over, and the check gets an exception at its next step in Python. Code in C, such as
-a regular expression that tries everything, can't be stopped; gunicorn's timeout then replaces the process.
+a regular expression that tries everything, can't be stopped; the server then replaces the process.
 """
 
 import ctypes

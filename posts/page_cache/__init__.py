@@ -265,14 +265,17 @@ def _send(
     start_response: StartResponse,
     request_id: str,
     cache_status: str,
-) -> tuple[int, tuple[bytes, ...]]:
-    """Answer with a page in one encoding, or with "not modified"; return the status and the body."""
+) -> tuple[int, list[bytes]]:
+    """Answer with a page in one encoding, or with "not modified"; return the status and the body.
+
+    The body is a list: servers send it at once, and anything else piece by piece.
+    """
     of_request = [("Cache-Status", cache_status), ("X-Request-ID", request_id)]
     if page.is_known(environ):
         start_response("304 Not Modified", page.repeated_headers() + of_request)
-        return 304, ()
+        return 304, []
     headers = [*page.headers, ("ETag", page.etag), ("Content-Length", str(len(body))), *of_request]
     if encoding:
         headers.append(("Content-Encoding", encoding))
     start_response("200 OK", headers)
-    return 200, () if environ["REQUEST_METHOD"] == "HEAD" else (body,)
+    return 200, [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
