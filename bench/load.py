@@ -104,7 +104,9 @@ def run_load(port, paths, *, seconds, connections=8, cookie="", encodings="br, g
     end, under_way = began + seconds, 0
     try:
         for connection in open_ones:
-            connection.ask(next(paths), headers)
+            if (path := next(paths, None)) is None:
+                break
+            connection.ask(path, headers)
             selector.register(connection.socket, selectors.EVENT_READ, connection)
             under_way += 1
         while under_way:

@@ -242,11 +242,12 @@ def measure(rows, environment, *, seconds, cookie, database_pid):
             paths = row.paths if row.is_once else itertools.cycle(row.paths)
             # The first requests of a process compile templates and open connections, and each process renders a page
             # once before it caches it. None of this is measured.
-            warm = itertools.islice(iter(paths), 600) if not row.is_once else row.paths[-60:]
+            aside = min(60, len(row.paths) // 4)
+            warm = itertools.islice(iter(paths), 600) if not row.is_once else row.paths[-aside:]
             options = {"connections": CONNECTIONS, "cookie": cookie if row.is_signed_in else ""}
             run_load(port, warm, seconds=120, **options)
             before = work_of_family(pid), work_of_family(database_pid)
-            load = run_load(port, iter(paths[:-60] if row.is_once else paths), seconds=seconds, **options)
+            load = run_load(port, iter(paths[:-aside] if row.is_once else paths), seconds=seconds, **options)
             after = work_of_family(pid), work_of_family(database_pid)
             count = len(load.times)
             web, database = (
