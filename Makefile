@@ -86,7 +86,7 @@ bench-middleware: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) bench/middleware.py $(ARGS) 2>/dev/null
 
 bench-processes: venv-dev
-	@$(CLEAN) $(VENV_PYTHON) bench/processes.py $(ARGS)
+	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) bench/processes.py $(ARGS)
 
 bench-admin: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) bench/admin_pages.py $(ARGS)

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-import jwt
 from django.conf import settings
 
 from posts.errors import Refused
@@ -126,6 +125,9 @@ def finish(answer: Mapping[str, str], kept: Mapping[str, Any] | None, *, redirec
 
 def checked_claims(token: str, *, nonce: str) -> dict[str, Any]:
     """Return the claims of an ID token; raise SignOnFailed unless it is ours, signed, valid now and of this sign-in."""
+    # Imported here, as below: without single sign-on no process needs it.
+    import jwt
+
     try:
         header = jwt.get_unverified_header(token)
         algorithm = header.get("alg")
@@ -206,6 +208,8 @@ def _metadata() -> dict[str, Any]:
 
 def _key(name: Any, algorithm: str) -> Any:
     """Return the public key of this name. A provider that changed its keys is asked again."""
+    import jwt
+
     for _ in range(2):
         known = cache_get(_cache_name("keys"))
         if known is None:

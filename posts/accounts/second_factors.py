@@ -2,20 +2,12 @@
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
-from fido2.server import Fido2Server
-from fido2.utils import websafe_encode
-from fido2.webauthn import (
-    AttestedCredentialData,
-    AuthenticationResponse,
-    PublicKeyCredentialRpEntity,
-    PublicKeyCredentialUserEntity,
-)
 
 from posts.accounts.codes import RECOVERY_CODES, digest_of_code, new_recovery_code, step_of_code
 from posts.accounts.mails import tell_owner
@@ -23,6 +15,11 @@ from posts.accounts.secrets import open_sealed, present_key, seal
 from posts.errors import Refused, checked_words
 from posts.models import AccountState, RecoveryCode, SecondFactor, WebSession
 from posts.operations.frame import note, operation
+
+# fido2 is imported where it is needed: most processes never need it, and with what it needs it takes 11 MB.
+if TYPE_CHECKING:
+    from fido2.server import Fido2Server
+    from fido2.webauthn import AttestedCredentialData
 
 Kind = SecondFactor.Kind
 NAME_LENGTH = 60
@@ -49,17 +46,30 @@ def host_of_passkeys() -> str:
     return "" if host.replace(".", "").isdigit() or ":" in host else host
 
 
-def _server() -> Fido2Server:
+def _server() -> "Fido2Server":
+    from fido2.server import Fido2Server
+    from fido2.webauthn import PublicKeyCredentialRpEntity
+
     entity = PublicKeyCredentialRpEntity(id=host_of_passkeys(), name=settings.SITE_NAME)
     return Fido2Server(entity, verify_origin=lambda origin: origin == settings.SITE_URL)
 
 
-def _credentials(factors: Iterable[SecondFactor]) -> list[AttestedCredentialData]:
+def _credentials(factors: Iterable[SecondFactor]) -> "list[AttestedCredentialData]":
+    from fido2.webauthn import AttestedCredentialData
+
     return [AttestedCredentialData(bytes(factor.credential)) for factor in factors if factor.credential]
+
+
+def _name_of(credential: bytes) -> str:
+    from fido2.utils import websafe_encode
+
+    return websafe_encode(credential)
 
 
 def ask_for_new_passkey(user: User) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what the browser is asked to make a passkey, and what to keep until it answers."""
+    from fido2.webauthn import PublicKeyCredentialUserEntity
+
     entity = PublicKeyCredentialUserEntity(
         id=f"account {user.pk}".encode(), name=user.get_username(), display_name=user.get_full_name() or str(user)
     )
@@ -91,7 +101,7 @@ def add_passkey(user: User, answer: Any, *, kept: Any, name: str) -> list[str]:
         raise Refused(WRONG_PASSKEY) from error
     if credential is None:
         raise Refused(WRONG_PASSKEY)
-    known = websafe_encode(credential.credential_id)
+    known = _name_of(credential.credential_id)
     if len(known) > LONGEST_ID:
         raise Refused(WRONG_PASSKEY)
     if SecondFactor.objects.filter(credential_id=known).exists():
@@ -212,13 +222,15 @@ def check_passkey(user: User, answer: Any, *, kept: Any) -> str:
 
     A passkey that counts its signatures and counts backwards was copied: it is refused.
     """
+    from fido2.webauthn import AuthenticationResponse
+
     factors = list(SecondFactor.objects.select_for_update().filter(user=user, kind=Kind.PASSKEY).order_by("pk"))
     try:
         used = _server().authenticate_complete(kept, _credentials(factors), answer)
         counter = AuthenticationResponse.from_dict(answer).response.authenticator_data.counter
     except Exception:
         return ""
-    factor = next(row for row in factors if row.credential_id == websafe_encode(used.credential_id))
+    factor = next(row for row in factors if row.credential_id == _name_of(used.credential_id))
     if (counter or factor.counter) and counter <= factor.counter:
         return ""
     SecondFactor.objects.filter(pk=factor.pk).update(counter=counter, used_at=timezone.now())

@@ -6,12 +6,18 @@ it again with the present one.
 
 import base64
 import hashlib
+from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
-def _fernet(key: str) -> Fernet:
+
+def _fernet(key: str) -> "Fernet":
+    # Imported here: most processes never need it, and it takes 8 MB.
+    from cryptography.fernet import Fernet
+
     derived = hashlib.sha256(b"secrets of accounts\x00" + key.encode()).digest()
     return Fernet(base64.urlsafe_b64encode(derived))
 
@@ -28,6 +34,8 @@ def seal(text: str) -> str:
 
 def open_sealed(sealed: str) -> str | None:
     """Return what a text of seal() holds, or None if no present key opens it."""
+    from cryptography.fernet import InvalidToken
+
     for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
         try:
             return _fernet(key).decrypt(sealed.encode()).decode()

@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from standardwebhooks import Webhook
 
 from posts.export.records import decision_json, remarks_on
 from posts.jobs import enqueue_once
@@ -146,6 +145,9 @@ def signed_headers(message: OutgoingMessage, *, now: datetime) -> dict[str, str]
     """Return the headers of a message, with a signature for each secret: a receiver can change its own in its time."""
     # A restored database gives a number again, but to another body: that says when the event was.
     name = f"msg_{message.pk}_{hashlib.sha256(message.body.encode()).hexdigest()[:16]}"
+    # Imported here, because only workers sign.
+    from standardwebhooks import Webhook
+
     signatures = [Webhook(secret).sign(name, now, message.body) for secret in settings.WEBHOOK_SECRETS]
     return {
         "content-type": "application/json",

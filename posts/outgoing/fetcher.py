@@ -12,13 +12,19 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillRuns
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import httpcore
 import httpx
 
+from posts.outgoing.answers import (
+    Answer,
+    Limits,
+    OutgoingFailed,
+    OutgoingRefused,
+    OutgoingUntrusted,
+)
 from posts.outgoing.public_networks import IPNetwork, may_connect
 
 # Below 1024 are services that would take an HTTP request for commands of their own.
@@ -28,53 +34,6 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SAME_METHOD = frozenset({307, 308})
 # The system's resolver has no time limit of its own.
 _resolvers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
-
-
-class OutgoingError(Exception):
-    """An address that could not be fetched. The message is for the person who entered it."""
-
-
-class OutgoingRefused(OutgoingError):
-    """The site does not connect to this address, now or later."""
-
-
-class OutgoingFailed(OutgoingError):
-    """The other machine did not answer as it should. A later attempt may succeed."""
-
-
-class OutgoingUntrusted(OutgoingFailed):
-    """The other machine answered, but its certificate or its encryption is not valid."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one fetch may cost.
-
-    seconds: from the first look-up to the last byte, redirects included. redirects: how many are followed; with 0 a
-    redirect is the answer. keeps_part: return a body that breaks off, or comes too slowly, as far as it came.
-    """
-
-    seconds: float = 10.0
-    body_bytes: int = 1_000_000
-    redirects: int = 4
-    keeps_part: bool = False
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answer of another machine.
-
-    address: the one that gave it, after redirects. moved: whether one of those was permanent. body: at most the bytes
-    of the limit; is_whole tells whether that is all of it.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    address: str
-    moved: bool = False
-    is_whole: bool = True
-
 
 DEFAULT_LIMITS = Limits()
 
