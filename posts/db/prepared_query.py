@@ -74,12 +74,23 @@ class PreparedQuery:
 
     def _answered(self, values: Mapping[str, Any]) -> tuple[Any, list[list[tuple[Any, ...]]]]:
         """Return a compiler and the rows of its answer. Threads share the SQL, never the connection."""
-        values = self._adapted(values)
-        parameters = tuple(values[name] if name else parameter for name, parameter in self._parameters)
+        return self._own_compiler(), [self.raw_rows(**values)]
+
+    def _own_compiler(self) -> Any:
         compiler = copy.copy(self._compiler)
         compiler.connection = connections[self._alias]
         compiler.get_converters = lambda columns: self._converters
-        return compiler, [planned_rows(compiler.connection, self._sql, parameters)]
+        return compiler
+
+    def raw_rows(self, **values: Any) -> list[tuple[Any, ...]]:
+        """Return the rows with these values as the driver gives them, for converted()."""
+        adapted = self._adapted(values)
+        parameters = tuple(adapted[name] if name else parameter for name, parameter in self._parameters)
+        return planned_rows(connections[self._alias], self._sql, parameters)
+
+    def converted(self, rows: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Return what rows() returns, for rows of raw_rows()."""
+        return list(self._own_compiler().results_iter([rows], tuple_expected=True))
 
     def rows(self, **values: Any) -> list[tuple[Any, ...]]:
         """Return a list of the rows (tuples) of a values_list with these values."""

@@ -136,9 +136,7 @@ def list_groups(main: Term | None, selection: ChosenTerms) -> tuple[list[Group],
     if selection.is_impossible:
         return [], 0
     if not terms:
-        known = most_used(OFFERED)
-        own = {term.pk: term.listed_count for term in known}
-        return _groups(own, None, selection, lambda kind: own, known=known), 0
+        return _groups_of_all(_rows_of_most_used(OFFERED)), 0
     counts, found = _counts(terms)
     return _groups(counts, main, selection, lambda kind: _counts(_without(terms, kind, main))[0]), found
 
@@ -203,8 +201,20 @@ def most_used(numbers: tuple[tuple[Kind, int], ...]) -> list[Term]:
     numbers: ((kind, how many of it), …).
     """
     names = [field.attname for field in Term._meta.concrete_fields]
-    rows = planned_rows(connection, *_most_used_statement(numbers)) if settings.INDEXING else ()
-    return [Term.from_db(connection.alias, names, row) for row in rows]
+    return [Term.from_db(connection.alias, names, row) for row in _rows_of_most_used(numbers)]
+
+
+def _rows_of_most_used(numbers: tuple[tuple[Kind, int], ...]) -> tuple[tuple[Any, ...], ...]:
+    return tuple(planned_rows(connection, *_most_used_statement(numbers))) if settings.INDEXING else ()
+
+
+@lru_cache(maxsize=2)
+def _groups_of_all(rows: tuple[tuple[Any, ...], ...]) -> list[Group]:
+    """Return the Groups that filter all posts: the same list, and with it its HTML, until another row is read."""
+    names = [field.attname for field in Term._meta.concrete_fields]
+    known = [Term.from_db(connection.alias, names, row) for row in rows]
+    own = {term.pk: term.listed_count for term in known}
+    return _groups(own, None, ChosenTerms(), lambda kind: own, known=known)
 
 
 @lru_cache(maxsize=8)

@@ -72,7 +72,13 @@ class _Environment(Environment):
 def environment(**options: Any) -> Environment:
     """Return the jinja2.Environment of the public pages. options: those of settings.TEMPLATES."""
     made = _Environment(trim_blocks=True, lstrip_blocks=True, **options)
-    made.globals |= {"kept": kept, "place_in_header": place_in_header, "static": static, "url": address}
+    made.globals |= {
+        "kept": kept,
+        "kept_of": kept_of,
+        "place_in_header": place_in_header,
+        "static": static,
+        "url": address,
+    }
     made.globals["site_picture"] = site_picture
     made.globals |= {name: getattr(icons, name) for name in icons.__all__}
     made.globals["picture_of_list"] = picture_of_list
@@ -98,6 +104,26 @@ def kept(macro: Callable[..., Any], *values: Any) -> Any:
 @lru_cache(maxsize=64)
 def _kept(macro: Callable[..., Any], prefix: str, *values: Any) -> Any:
     return macro(*values)
+
+
+# (macro, identity of a thing, …) → the thing, which lives as long as its number is used here, and the result.
+_of_things: dict[tuple[Any, ...], tuple[Any, Any]] = {}
+MOST_THINGS = 600
+
+
+def kept_of(macro: Callable[..., Any], thing: Any, *values: Any) -> Any:
+    """Return a macro's result for a thing, and values, rendered once: for what the same object shows on many pages.
+
+    The thing never changes; another object is rendered anew, even if it is equal.
+    """
+    key = (macro, id(thing), get_script_prefix(), *values)
+    if (found := _of_things.get(key)) is not None:
+        return found[1]
+    made = macro(thing, *values)
+    if len(_of_things) > MOST_THINGS:
+        _of_things.clear()
+    _of_things[key] = thing, made
+    return made
 
 
 def place_in_header(path: str) -> str:
