@@ -287,3 +287,33 @@ def test_what_is_indented_below_a_tag_is_no_code():
 def test_a_picture_in_a_link_written_as_a_tag_gives_the_link_its_words():
     html = page_of('<a href="https://x.example">![Words](https://x.example/a.png)</a>')
     assert ">Words</a> (<a href=" in html and "&lt;" not in html
+
+
+def test_a_figure_of_hugo_is_an_image_with_its_caption():
+    html = page_of('{{< figure src="https://i.example/a.png" alt="A chart" caption="Growth" width="600" >}}')
+    assert '<a href="https://i.example/a.png"' in html and text_of(html) == "A chart (Growth)"
+    assert "figure" in page_of('{{< figure src="javascript:x()" >}}')
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Words <!-- one --> more",
+        "<!-- one --> Words <!-- one\none --> more",
+        "<!-- one\none --> Words more",
+        "- <!-- one\n  one --> Words more",
+        "> <!-- one\n> one --> Words more",
+        "Words %%one%% more",
+    ],
+)
+def test_no_part_of_a_comment_in_a_line_is_shown(written):
+    html = page_of(written)
+    assert text_of(html) == "Words more" and "one" not in html
+
+
+def test_two_per_cent_signs_are_no_comment_in_a_format():
+    assert text_of(page_of("100%% sure, %%d%%s and %%time")) == "100%% sure, %%d%%s and %%time"
+
+
+def test_a_link_to_a_heading_with_an_emoji_has_its_name_as_on_github():
+    assert '<p><a href="#s-a-party"' in page_of("# A :tada: party\n\n[a](#a-tada-party)")

@@ -55,6 +55,10 @@ class Targets:
         """Add an id that the author gave."""
         self._given.setdefault(name, identifier)
 
+    def add_written(self, words: str, identifier: str) -> None:
+        """Add the id that GitHub gives a heading with names of emoji, whose letters it keeps."""
+        self._given.setdefault(_github(words), identifier)
+
     def add_heading(self, words: str, identifier: str) -> None:
         """Add the ids that generators would give the next heading."""
         self._waiting.append((words, identifier, False))

@@ -18,7 +18,7 @@ TAG = re.compile(rf"<(/?)({_NAME})((?:{ATTRIBUTE})*+)\s*+/?>")
 # Tags that style code; any other tag is part of the code.
 _TAGS_IN_CODE = re.compile(r"</?(?:code|span|font|b|i|em|strong|var|mark|a)(?:\s[^<>]*+)?>|<br\s*+/?>", re.IGNORECASE)
 _CODE_TAGS = re.compile(r"<code(?:\s[^<>]*+)?>|</code\s*+>", re.IGNORECASE)
-_LANGUAGE = re.compile(r"""\b(?:language|lang|brush)[-:]\s*+([\w+#.-]{1,40})""", re.IGNORECASE)
+_LANGUAGE = re.compile(r"""\b(?:language|lang|brush)(?:[-:]\s*+|=["']?)(?:language-)?([\w+#.-]{1,40})""", re.IGNORECASE)
 _RAW_START = re.compile(rf"<({'|'.join(_RAW)})(?=[\s>]|$)", re.IGNORECASE)
 _DOCTYPE = re.compile(r"<!doctype\s[^<>]{0,300}>\s*", re.IGNORECASE)
 _DECLARATIONS = {"<![CDATA[": "]]>", "<?": "?>"}

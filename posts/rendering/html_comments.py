@@ -2,7 +2,7 @@
 
 from markdown_it.rules_block import StateBlock
 
-from posts.rendering.block_ends import add_rest, closing_line, line_of
+from posts.rendering.block_ends import closing_line, line_of
 
 
 def comment_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -11,14 +11,24 @@ def comment_block(state: StateBlock, start: int, end: int, silent: bool) -> bool
     last = closing_line(
         state, start, end, lambda text, is_first: comment_end(text, 4 if is_first else 0) >= 0, "comment"
     )
-    if last is None or silent:
-        return last is not None
+    if last is None:
+        return False
     text = state.getLines(start, last + 1, state.blkIndent, False).lstrip()
     close = comment_end(text, 4)
+    rest = text[close:].rstrip("\n")
+    if last == start and rest.strip():
+        # It is in a paragraph, perhaps with another one that begins here and ends on a later line.
+        return False
+    if silent:
+        return True
     token = state.push("comment", "", 0)
     token.content, token.map = text[:close], [start, last + 1]
     state.line = last + 1
-    add_rest(state, text[close:], last)
+    if rest.strip():
+        # The rest of the line begins a block of its own.
+        state.line = last
+        state.bMarks[last] = state.eMarks[last] - len(rest)
+        state.tShift[last], state.sCount[last] = len(rest) - len(rest.lstrip()), state.blkIndent
     return True
 
 

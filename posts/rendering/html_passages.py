@@ -26,7 +26,7 @@ _MAY_STAY_OPEN = frozenset("li dt dd tr td th thead tbody tfoot caption colgroup
 _OPENING = re.compile(rf"<({'|'.join(sorted(_BLOCKS | _BOXES))})(?=[\s/>])", re.IGNORECASE)
 _CLOSING = re.compile(rf"</(?:{'|'.join(sorted(_BLOCKS | _BOXES))})\s*>", re.IGNORECASE)
 _ONLY_BOXES = re.compile(rf"(?:\s*</?(?:{'|'.join(sorted(_BOXES))})(?:\s[^<>]*)?>)+\s*", re.IGNORECASE)
-_HAS_BLOCKS = re.compile(rf"<(?:{'|'.join(sorted(_BLOCKS))})(?=[\s/>])", re.IGNORECASE)
+_HAS_BLOCKS = re.compile(rf"<(?:pre|{'|'.join(sorted(_BLOCKS))})(?=[\s/>])", re.IGNORECASE)
 # The content of such a paragraph begins behind a blank line, as that of a box does: it is Markdown.
 _AROUND_MARKDOWN = re.compile(r"<p(?:\s[^<>]*)?>[ \t]*\n[ \t]*(?:\n|$)", re.IGNORECASE)
 _CODE = re.compile(r"`[^`\n]+`")

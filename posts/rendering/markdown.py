@@ -28,6 +28,7 @@ from posts.rendering.sanitizer import ID_PREFIX, sanitize
 RENDERER_VERSION = 19
 
 _TEMPLATE = re.compile(r"\{\{[^{}]{0,300}\}\}|\{%[^{}]{0,300}%\}")
+_EMOJI = re.compile(r":[a-z0-9_+-]{1,40}:")
 _PLACED_INSIDE = re.compile(r'<div class="placed">([0-9]+)</div>')
 
 
@@ -199,6 +200,8 @@ class _Flow:
                 token.attrSet("id", identifier)
                 self.contents.append(Heading(level, identifier, words))
                 self.targets.add_heading(words_of_id, identifier)
+                if _EMOJI.search(tokens[index + 1].content):
+                    self.targets.add_written(tokens[index + 1].content, identifier)
                 if given:
                     self.targets.add_given(given, identifier)
             elif token.type == "dt_open" and (words := _plain(tokens[index + 1])):

@@ -13,6 +13,7 @@ from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_core import StateCore
 from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
 
 from posts.rendering.block_ends import closing_line, line_of
 from posts.rendering.markdown_boxes import KINDS, MAX_BOXES_DEEP, begin_box, end_box, fill_box
@@ -28,6 +29,8 @@ _OPENING = re.compile(
     r"|\{%-?[ \t]{0,9}([a-z]{1,20})((?:[ \t][^\n]{0,300}?)?)[ \t]*-?%\})[ \t]*$"
 )
 _RAW = re.compile(r"\{%-?[ \t]{0,9}(end)?raw[ \t]{0,9}-?%\}")
+_FIGURE = re.compile(r"\{\{[<%][-\s]{0,3}(?:figure|img|image)[ \t]([^{}\n]{1,1000}?)/?[ \t]*[%>]\}\}")
+_NAMED = re.compile(r"""\b(src|alt|caption|title)[ \t]*=[ \t]*(?:"([^"]*)"|'([^']*)')""")
 _WITH_ID = re.compile(
     r"""\{\{[<%][-\s]{0,3}([\w-]{1,60})[ \t][^{}\n]{0,300}?\bid="([^"\s<>]{1,100})"[^{}\n]{0,300}\}\}"""
 )
@@ -46,6 +49,7 @@ def add_shortcodes(parser: MarkdownIt) -> None:
     parser.block.ruler.before("fence", "raw_mark", _raw_line, ends)
     parser.inline.ruler.before("link", "raw_mark", _raw_mark)
     parser.inline.ruler.before("link", "place_of_shortcode", _place)
+    parser.inline.ruler.before("place_of_shortcode", "figure_of_shortcode", _figure)
 
 
 def _look_for_raw_marks(state: StateCore) -> None:
@@ -61,6 +65,26 @@ def _raw_mark(state: StateInline, silent: bool) -> bool:
         return False
     if not silent:
         state.push("left_out", "", 0).content = found[0]
+    state.pos = found.end()
+    return True
+
+
+def _figure(state: StateInline, silent: bool) -> bool:
+    """Read `{{< figure src="chart.png" alt="A chart" caption="Growth" >}}` of Hugo as an image."""
+    if not state.src.startswith("{{", state.pos) or not (found := _FIGURE.match(state.src, state.pos, state.posMax)):
+        return False
+    values = {name: one or other for name, one, other in _NAMED.findall(found[1])}
+    address = state.md.normalizeLink(values.get("src", ""))
+    if not address or not state.md.validateLink(address):
+        return False
+    if not silent:
+        caption = values.get("caption") or values.get("title", "")
+        words = values.get("alt") or caption
+        token = state.push("image", "img", 0)
+        token.attrs, token.content = {"src": address, "alt": ""}, words
+        token.children = [Token("text", "", 0, content=words)] if words else []
+        if caption:
+            token.attrSet("title", caption)
     state.pos = found.end()
     return True
 

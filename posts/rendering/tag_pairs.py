@@ -28,6 +28,7 @@ _FOLDS = frozenset(("details", "summary"))
 _OVER_BLOCKS = frozenset("a b del em i mark s strike strong".split())
 MAX_PAIRS_OVER_BLOCKS = 20_000
 MAX_PAIRS_DEEP = 20
+_LATER = ("data-src", "data-lazy-src", "data-original")
 MAX_TITLE = 300
 MAX_ID = 200
 _ATTRIBUTES = re.compile(r"""([A-Za-z_:@][\w:.@-]*+)(?:\s*+=\s*+("[^"]*+"|'[^']*+'|[^\s"'=<>`]++))?""")
@@ -235,6 +236,9 @@ def _as_tokens(children: list[Token], closings: dict[int, int], state: StateCore
             made += _opened(child, parser)
         elif number in ends:
             opened = _opened(children[ends[number]], parser)[-1]
+            if child.meta["name"] == "q":
+                made.append(Token("text", "", 0, content="”"))
+                continue
             closed = opened.type.replace("_open", "_close")
             made.append(Token(closed, opened.tag, -1) if opened.nesting else _left_out(child))
         elif _is_of_block(child, children, number) or _is_markup(child, begun, state):
@@ -281,6 +285,8 @@ def _left_out(tag: Token) -> Token:
 
 def _opened(child: Token, parser: MarkdownIt) -> list[Token]:
     """Return the tokens for the first tag of a pair; the last one says what the other tag becomes."""
+    if child.meta["name"] == "q":
+        return [Token("text", "", 0, content="“")]
     tag = _PAIRS.get(child.meta["name"], "") if not is_component(child.content) else ""
     values = attributes_of(child)
     if not tag or (tag == "a" and _target(child, parser) is None):
@@ -339,6 +345,9 @@ def _picture(child: Token, parser: MarkdownIt) -> Token | None:
     """Return an `img` as a Markdown image token, if its address is one on the web or of the same site."""
     values = attributes_of(child)
     address = values.get("src", "").strip()
+    if not address or address.startswith("data:"):
+        # A script loads it later; what is there before is grey.
+        address = next(filter(None, (values.get(name, "").strip() for name in _LATER)), address)
     address = "" if "{" in address else parser.normalizeLink(address)
     words = " ".join(values.get("alt", "").split())
     if not re.match(r"https?://[^/]|(?![a-zA-Z][a-zA-Z0-9+.-]*:)[^\s]", address) or not parser.validateLink(address):

@@ -21,9 +21,11 @@ _KINDS = (
     (re.compile(r"\{\{-?\s{0,9}/\*"), re.compile(r"\*/\s{0,9}-?\}\}")),
     (re.compile(r"\{%-?\s{0,9}comment\s{0,9}-?%\}"), re.compile(r"\{%-?\s{0,9}endcomment\s{0,9}-?%\}")),
 )
+# Obsidian's. Within a line alone: two per cent signs are also in formats and magics.
+_OF_OBSIDIAN = re.compile(r"%%(?![\s%])([^%\n]{1,500}?)(?<!\s)%%(?![\w%])")
 _IS_ID = re.compile(r"\{/\*\s{0,9}#\S{1,200}\s{0,9}\*/\}[ \t]*$", re.MULTILINE)
 _MARKS = re.compile(
-    r"^(?:<!--|\{/\*|\{\{-?\s*/\*|\{%-?\s*comment\s*-?%\})|(?:-->|\*/\}|\*/\s*-?\}\}|\{%-?\s*endcomment\s*-?%\})$"
+    r"^(?:<!--|%%|\{/\*|\{\{-?\s*/\*|\{%-?\s*comment\s*-?%\})|(?:-->|%%|\*/\}|\*/\s*-?\}\}|\{%-?\s*endcomment\s*-?%\})$"
 )
 
 
@@ -32,6 +34,7 @@ def add_template_comments(parser: MarkdownIt) -> None:
     ends: RuleOptionsType = {"alt": ["paragraph", "reference", "blockquote", "list"]}
     parser.block.ruler.before("html_block", "template_comment", _block, ends)
     parser.inline.ruler.before("link", "template_comment", _inline)
+    parser.inline.ruler.before("link", "comment_of_obsidian", _inline_of_obsidian)
 
 
 def without_marks(comment: str) -> str:
@@ -65,6 +68,18 @@ def _kind_at(text: str, begin: int, end: int) -> tuple[re.Pattern[str], int] | N
         if found := opening.match(text, begin, end):
             return closing, found.end()
     return None
+
+
+def _inline_of_obsidian(state: StateInline, silent: bool) -> bool:
+    if not state.src.startswith("%%", state.pos) or (state.pos and re.match(r"[\w%]", state.src[state.pos - 1])):
+        return False
+    found = _OF_OBSIDIAN.match(state.src, state.pos, state.posMax)
+    if not found:
+        return False
+    if not silent:
+        state.push("comment", "", 0).content = found[0]
+    state.pos = found.end()
+    return True
 
 
 def _inline(state: StateInline, silent: bool) -> bool:

@@ -52,6 +52,7 @@ _MARKDOWN = re.compile(
 )
 # In code of Markdown no tag is one.
 _CODE_OR_TAG = re.compile(rf"(?P<code>`[^`\n]+`)|{TAG.pattern}")
+_CLOSING_LINES = re.compile(r"(?:\n[ \t]*(?:</[\w-]+\s*>[ \t]*)+)+$")
 _SIDE = re.compile(r"text-align\s*:\s*(left|center|right)", re.IGNORECASE)
 
 
@@ -116,6 +117,10 @@ class _Source:
             while end < len(lines) and piece.count("<!--") > piece.count("-->"):
                 piece += f"\n{lines[end]}"
                 end += 1
+            if after_blank and not is_in_pre and (closing := _CLOSING_LINES.search(piece)) and closing.start():
+                # What ends the element is no part of the Markdown above it.
+                end -= closing[0].count("\n", 1) + 1
+                piece = piece[: closing.start()]
             if after_blank and not is_in_pre and not piece.lstrip().startswith("<") and not _BLOCK_TAG.search(piece):
                 parts.append(self._keep(piece))
             else:
