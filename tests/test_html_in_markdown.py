@@ -205,3 +205,9 @@ def test_html_made_to_hurt_is_read_within_bounds(name):
 def test_words_are_never_lost():
     text = "<div><p>one</p>two<ul><li>three<p>four</ul></div>five"
     assert re.findall(r"\w+", without_html(text).text) == ["one", "two", "three", "four", "five"]
+
+
+def test_an_id_that_a_link_leads_to_stays_in_converted_html(tmp_path):
+    _, record = brought_in(tmp_path, '<p id="tip" class="x">Mind it.</p>\n\n[above](#tip)\n\n<p id="other">a</p>')
+    assert '<a id="tip"></a>' in record["body"] and "other" not in record["body"]
+    assert '<a href="#s-tip"' in page_of(record)

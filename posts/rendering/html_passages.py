@@ -11,7 +11,7 @@ from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.token import Token
 
-from posts.rendering.block_ends import add_rest, closing_line, line_of
+from posts.rendering.block_ends import closing_line, line_of
 from posts.rendering.from_html.passages import TABLE_PLACE, Cell, read_passage
 from posts.rendering.from_html.tree import VOID
 from posts.rendering.html_code import TAG
@@ -109,7 +109,7 @@ def _passage(state: StateBlock, start: int, end: int, silent: bool) -> bool:
             token = state.push(kind, "", 0)
             token.content, token.map = content, lines
     state.line = last + 1
-    add_rest(state, rest, last)
+    _add_blocks(state, rest.strip(), [last, last + 1])
     return True
 
 

@@ -28,6 +28,8 @@ _FOLDS = frozenset(("details", "summary"))
 _OVER_BLOCKS = frozenset("a b del em i mark s strike strong".split())
 MAX_PAIRS_OVER_BLOCKS = 20_000
 MAX_PAIRS_DEEP = 20
+_LEADS = re.compile(r"https?://|[#/]")
+_END_OF_LINK = {"name": "a", "closes": True, "attributes": ""}
 _LATER = ("data-src", "data-lazy-src", "data-original")
 MAX_TITLE = 300
 MAX_ID = 200
@@ -134,6 +136,12 @@ def paired(children: list[Token], state: StateCore) -> list[Token]:
                 closings[opening] = number
         elif child.type == "note_mark":
             _unlink(open_tags)
+    # A link that nobody closed ends with its paragraph, as browsers have it.
+    for name, number in open_tags:
+        if name == "a" and _LEADS.match(_target(children[number], parser) or ""):
+            closings[number] = len(children)
+            children = [*children, Token("tag", "", 0, content="</a>", meta=_END_OF_LINK)]
+            break
     return _as_tokens(children, closings, state)
 
 

@@ -246,7 +246,7 @@ def _count_page(counted: Figures, row) -> list[str]:
     if tags:
         counted.with_tags.append(f"{row.label}: {' '.join(tags[:6])}")
     counted.syntax += Counter({kind: count for kind, count in syntax.items() if kind not in tags})
-    body = re.sub(r"\A(?:[A-Za-z][\w -]{0,30}:[^\n]*\n)+(?:---+[ \t]*)?\n", "", text)
+    body = re.sub(r"\A\s*(?:[A-Za-z][\w -]{0,30}:[^\n]*(?:\n|\Z))+(?:---+[ \t]*)?(?:\n|\Z)", "", text)
     body = re.sub(r"\A\s*(?:---|\+\+\+)\s*\n.*?\n(?:---|\+\+\+)[ \t]*(?:\n|\Z)", "", body, flags=re.DOTALL)
     shown = page.words | set(_words(record["title"])) | set(_words(record.get("summary", "")))
     for image in record.get("image_sources", ()):

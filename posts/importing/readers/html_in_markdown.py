@@ -33,6 +33,7 @@ _MARKDOWN_CHARACTERS = re.compile(r"[*_`]|\]\s*[(\[]|^\s*(?:[-+>#]|\d+[.)])\s", 
 _PLACED = re.compile(r"!\[\]\(image:(\d+)\)")
 # An empty element with an id, which links lead to: Markdown keeps it.
 _PLACE = re.compile(r"""\s*<(div|p|section|span)\s[^<>]*\bid\s*=[^<>]*>\s*</\1\s*>\s*""", re.IGNORECASE)
+_LINK_WITHIN = re.compile(r"""(?:\]\(|href=["']?)#([\w:.-]{1,100})""")
 _FENCE = re.compile(r"`{3,}")
 MAX_NESTING = 100
 MAX_READ_AGAIN = 8
@@ -63,6 +64,7 @@ class _Rewriter:
         tokens = _PARSER.parse(text)
         self.blocks = [token for token in tokens if not token.level and token.map and token.nesting >= 0]
         self.images: dict[str, ImageDict] = {}
+        self.linked = frozenset(_LINK_WITHIN.findall(text))
 
     def rewrite(self) -> Rewritten:
         """Return the result of without_html()."""
@@ -114,7 +116,7 @@ class _Rewriter:
 
     def _markdown(self, html: str) -> str:
         comments, rest = _split_comments(html)
-        converted = html_to_markdown(rest, keeps_addresses=True)
+        converted = html_to_markdown(rest, keeps_addresses=True, linked=self.linked)
         lines, fence = converted.markdown.split("\n"), ""
         for number, line in enumerate(lines):
             if fence:

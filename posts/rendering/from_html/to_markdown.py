@@ -75,14 +75,15 @@ def html_to_markdown(
     keeps_addresses: bool = False,
     keeps_lines: bool = False,
     image_of: ImageLookup | None = None,
+    linked: frozenset[str] = frozenset(),
 ) -> Converted:
     """Return the Converted text of an HTML fragment.
 
     base: the base of relative addresses. keeps_addresses: leave them relative. keeps_lines: line ends are line breaks
-    and blank lines are paragraphs, as in texts of WordPress's classic editor. Every word that a browser would show is
-    in the Markdown or in a caption.
+    and blank lines are paragraphs, as in texts of WordPress's classic editor. linked: the ids that links lead to, which
+    stay as empty anchors. Every word that a browser would show is in the Markdown or in a caption.
     """
-    return Converter(base, keeps_addresses, keeps_lines, image_of).convert(parse_html(text))
+    return Converter(base, keeps_addresses, keeps_lines, image_of, linked).convert(parse_html(text))
 
 
 def html_to_text(text: str) -> str:
@@ -93,7 +94,15 @@ def html_to_text(text: str) -> str:
 class Converter:
     """One conversion. posts.rendering.from_html.passages has one for HTML inside of Markdown."""
 
-    def __init__(self, base: str, keeps_addresses: bool, keeps_lines: bool, image_of: ImageLookup | None) -> None:
+    def __init__(
+        self,
+        base: str,
+        keeps_addresses: bool,
+        keeps_lines: bool,
+        image_of: ImageLookup | None,
+        linked: frozenset[str] = frozenset(),
+    ) -> None:
+        self.linked = linked
         self.addresses = Addresses(base, keeps_addresses)
         self.keeps_lines = keeps_lines
         self.image_of: ImageLookup = image_of or (lambda element: {})
@@ -129,6 +138,8 @@ class Converter:
                 line.append(child)
                 continue
             end_line()
+            if child.attributes.get("id", "") in self.linked and child.tag not in _HEADINGS:
+                blocks.append(("p", f'<a id="{child.attributes["id"]}"></a>'))
             blocks += self._block(child, href, blocks[-1][0] if blocks else "")
             if not self.nesting:
                 blocks += self._placed()
