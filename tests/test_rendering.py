@@ -271,3 +271,8 @@ def test_the_label_of_a_code_block_holds_its_file_name_to_the_last_character():
     (label,) = re.findall(r'<pre tabindex="0" role="group" aria-label="([^"]*)">', html)
     assert unescape(label) == 'Code Python a" onclick="b()<i>.py'
     assert html_of("```go a.go\nx\n```").count('aria-label="Code Go a.go"') == 1
+
+
+def test_a_link_to_the_title_leads_to_the_top_of_the_page():
+    html = str(render_text({"title": "Migration from v7", "body": "[up](#migration-from-v7) [no](#other)"}).html)
+    assert '<a href="#"' in html and '<a href="#other"' in html

@@ -62,7 +62,8 @@ class _Flow:
         self.hosts = image_hosts
         self.env = {"images": self.images}
         self.texts: list[list[Token] | SafeString] = []
-        self.notes, self.targets = Notes(), Targets()
+        self.notes, self.targets, self.title = Notes(), Targets(), Targets()
+        self.title.add_heading(record.get("title", ""), "")
         self.has_picture = False
         self.parts: list[SafeString] = []
         self.figures: list[SafeString] = []
@@ -223,6 +224,9 @@ class _Flow:
                 address = str(child.attrGet("href") or "") if child.type == "link_open" else ""
                 if address.startswith("#") and (identifier := self.targets.find(address[1:])):
                     child.attrSet("href", f"#{identifier}")
+                elif len(address) > 1 and address[0] == "#" and self.title.find(address[1:]) is not None:
+                    # The title stands above the article, and has no id: the page begins with it.
+                    child.attrSet("href", "#")
                 elif child.info == "auto" and child.type == "link_open":
                     child.attrSet("class", "bare")
 

@@ -43,7 +43,7 @@ _INLINE_TAGS = re.compile(r"</?(?:span|font|b|i|em|strong|u|small|code|a|sup|sub
 _INLINE = frozenset("a abbr b code del em i ins kbd mark s span strong sub sup".split())
 # A tag that the author wrote as text.
 _MEANT_AS_TEXT = re.compile(r"(?:\\<|&lt;|&#60;)/?([\w.-]+)", re.IGNORECASE)
-_TAGS = re.compile(r"</?[A-Za-z][^<>]*>")
+_TAGS = re.compile(r"""</?[A-Za-z](?:[^<>"']|"[^"\n]*"|'[^'\n]*')*>|</?[A-Za-z][^<>]*>""")
 # Lines that a link within a page may lead to.
 _PLACES = re.compile(
     r"^.*(?:\n[ >]{0,9}(?:===|---|: ).*)$|^[ >*+\d.-]{0,9}#.*$|^.*(?:<h\d|\b(?:id|name)\s*=|\{:?\s*#|\{[%{]|/\* #).*$",
