@@ -9,7 +9,12 @@ from markdown_it import MarkdownIt
 MAX_PROVED = 100_000
 SPACE = re.compile(r"[ \t\n\r\f]+")
 _SHORTCODE = re.compile(r"\[/?[A-Za-z][^\[\]<>`\\*]*\](?![(\[:])")
-_SPECIAL = re.compile(r"[\\`*\[\]<]|~(?=~)|(?<=~)~|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
+_SPECIAL = re.compile(
+    r"[\\`*\[\]<]|~(?=~)|(?<=~)~|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)"
+    # Lowered, struck, raised and marked characters, names of emoji, comments of Obsidian.
+    r"|~(?=[^\s/\d.])|(?<=[\w)])~(?=\S)|(?<=[\w)])\^(?=[^\s^])|(?<![\w=!<>])=(?==[^\s=])"
+    r"|(?<![\w:]):(?=[a-z0-9_+-]{1,40}:)|%(?=%[^\s%])"
+)
 _LINE_START = re.compile(r"(?:#{1,6}|[-+>]|\d{1,9}(?=[.)](?:\s|$)))(?=[\s.)>]|$)|>|[-=|:](?=[-=|: \t]*$)")
 _ANYTHING = "\ufffc"
 _WORDS = frozenset(("text", "code", "break"))
