@@ -1007,3 +1007,11 @@ def test_the_documentation_names_every_target_and_limit_as_they_are():
     for limit in (f"{archives.MAX_ENTRIES:,} files", f"{archives.MAX_UNPACKED >> 30} GB", "128 KiB", "10 levels"):
         assert limit in text
     assert (front_matter.MAX_BYTES, front_matter_yaml.MAX_DEPTH, MAX_RECORD_BYTES) == (128 << 10, 10, 1 << 20)
+
+
+def test_a_head_without_fences_may_name_a_licence(tmp_path):
+    import_markdown(
+        folder_of(tmp_path, {"a.md": "Title: Working with it\nlicense: https://a.example/l\n\nWords here."})
+    )
+    record = Post.objects.get().head_revision.snapshot
+    assert record["title"] == "Working with it" and record["body"] == "Words here."

@@ -12,7 +12,7 @@ FENCE = re.compile(r"(-{3,}|\+{3,}|;{3,})[ \t]*(\w*)")
 PLAIN_KEYS = {plain_key(key) for key in (
     "title", "date", "author", "authors", "category", "categories", "tags", "keywords", "slug", "summary",
     "description", "modified", "lang", "language", "translation", "template", "save_as", "url", "subtitle", "copyright",
-    "email", "affiliation", "css", "layout", "permalink", "link", "updated", "image", "thumbnail",
+    "email", "affiliation", "css", "layout", "permalink", "link", "updated", "image", "thumbnail", "license", "licence",
 )}  # fmt: skip
 # A key may be bold; Logseq writes two colons, and some keyboards a wide one. Without a space after the colon only yes
 # and no are values, because `https:` is not a key.
