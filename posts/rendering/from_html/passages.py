@@ -105,24 +105,18 @@ class _Source:
         parts: list[str] = []
         number, is_in_pre, after_blank = 0, False, False
         while number < len(lines):
-            end = number + 1
             fence = None if is_in_pre else _FENCE.match(lines[number])
             if fence and (close := _fence_end(lines, number, fence[1])):
                 parts.append(self._keep("\n".join(lines[number:close])))
                 number, after_blank = close, False
                 continue
-            while end < len(lines) and lines[end].strip() and not (_FENCE.match(lines[end]) and not is_in_pre):
-                end += 1
-            # A comment may have blank lines.
-            piece = "\n".join(lines[number:end])
-            while end < len(lines) and piece.count("<!--") > piece.count("-->"):
-                piece += f"\n{lines[end]}"
-                end += 1
-            if after_blank and not is_in_pre and (closing := _CLOSING_LINES.search(piece)) and closing.start():
+            piece, end = _piece_from(lines, number, is_in_pre=is_in_pre)
+            may_be_markdown = after_blank and not is_in_pre
+            if may_be_markdown and (closing := _CLOSING_LINES.search(piece)) and closing.start():
                 # What ends the element is no part of the Markdown above it.
                 end -= closing[0].count("\n", 1) + 1
                 piece = piece[: closing.start()]
-            if after_blank and not is_in_pre and not piece.lstrip().startswith("<") and not _BLOCK_TAG.search(piece):
+            if may_be_markdown and not piece.lstrip().startswith("<") and not _BLOCK_TAG.search(piece):
                 parts.append(self._keep(piece))
             else:
                 parts.append(self._html_of(piece))
@@ -181,6 +175,19 @@ class _Source:
             f' {key}="{escape(value)}"' for key, value in values.items() if key in _KEPT and "{" not in value
         )
         return f"<{name}{kept}>" + ("" if name in VOID or not tag.endswith("/>") else f"</{name}>")
+
+
+def _piece_from(lines: list[str], number: int, *, is_in_pre: bool) -> tuple[str, int]:
+    """Return the lines from `number` up to a blank one or to code, and the number behind them."""
+    end = number + 1
+    while end < len(lines) and lines[end].strip() and (is_in_pre or not _FENCE.match(lines[end])):
+        end += 1
+    piece = "\n".join(lines[number:end])
+    # A comment may have blank lines.
+    while end < len(lines) and piece.count("<!--") > piece.count("-->"):
+        piece += f"\n{lines[end]}"
+        end += 1
+    return piece, end
 
 
 def _fence_end(lines: list[str], number: int, mark: str) -> int:
