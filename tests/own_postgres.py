@@ -5,12 +5,12 @@ import os
 import shlex
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import psycopg
 
-from tests.page_processes import ROOT
-from tests.sites import conninfo
+from tests.sites import ROOT, conninfo
 from tests.waiting import PATIENT_SECONDS, wait_until
 
 
@@ -55,16 +55,15 @@ class OwnPostgres:
         wait_until(lambda: not self._pid_file.exists())
         self.wait()
 
+    def processes(self):
+        """Return the numbers of all its processes."""
+        return processes_of(self.folder / "data")
+
     def crash(self):
         """End at once, as a machine that loses its power: nothing more is written or sent."""
-        with psycopg.connect(conninfo(self.url)) as server:
-            children = [pid for (pid,) in server.execute("SELECT pid FROM pg_stat_activity").fetchall()]
-        # The first one goes first: it would start anew after the loss of another.
-        for pid in (int(self._pid_file.read_text().split()[0]), *children):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill_server(self.folder / "data")
         self.wait()
-        self._pid_file.unlink()
+        self._pid_file.unlink(missing_ok=True)
 
     def wait(self):
         """Wait for the end of the process if it was started here: one that nobody waited for is a warning later."""
@@ -91,6 +90,25 @@ class OwnPostgres:
         with psycopg.connect(conninfo(self.url), autocommit=True) as server:
             for statement in statements:
                 server.execute(statement)
+
+
+def processes_of(data):
+    """Return the numbers of all processes of the server of a data folder: each of them works in it."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if place.readlink() == data:
+                found.append(int(place.parent.name))
+    return found
+
+
+def kill_server(data):
+    """Kill every process of the server of a data folder, until none is left."""
+    while left := processes_of(data):
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
 
 
 @contextlib.contextmanager

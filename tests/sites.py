@@ -71,6 +71,12 @@ class Site:
         """Its name as Django has it: the path of a file, or a name on the server."""
         return self.url.removeprefix("sqlite:///") if self.is_sqlite else self.url.rpartition("/")[2]
 
+    @property
+    def place(self):
+        """What Django's settings of a database say of it alone."""
+        _, is_socket, path = self.url.partition("@/")
+        return {"NAME": self.database} | ({"HOST": path.rpartition("/")[0]} if is_socket else {})
+
     def _arguments(self, arguments, driver):
         start = ["-m", "tests.torture.driver", *driver] if driver is not None else ["manage.py"]
         return [sys.executable, *start, *map(str, arguments)]
@@ -115,6 +121,11 @@ class Site:
                 return database.execute(question).fetchall()
         with psycopg.connect(conninfo(self.url)) as database:
             return database.execute(question).fetchall()
+
+    def do(self, statement):
+        """Carry out a statement outside of any transaction."""
+        with psycopg.connect(conninfo(self.url), autocommit=True) as database:
+            database.execute(statement)
 
     @property
     def server_tools(self):

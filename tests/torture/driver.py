@@ -1,12 +1,12 @@
 """Run a management command in a process that dies at a chosen point. Only tests start this.
 
-Usage: python -m tests.torture.driver [--kill KIND:N] [--mutant early|late] [--events FILE] [--hold FIFO]
-    [--memory FILE] COMMAND [ARGUMENT…]
+Usage: python -m tests.torture.driver [--kill KIND:N] [--server FOLDER] [--mutant early|late] [--events FILE]
+    [--hold FIFO] [--memory FILE] COMMAND [ARGUMENT…]
 
 KIND is commit (N counts the moments before and after each commit) or row (N counts rows on their way to the
-database). With --hold it stands still after the first chunk until somebody opened FIFO for writing and closed it
-again; --memory writes the peak of resident memory in MiB. The mutants are wrong on purpose: a test that does not
-catch them tests nothing.
+database). With --server the PostgreSQL of that data folder dies instead. With --hold it stands still after the first
+chunk until somebody opened FIFO for writing and closed it again; --memory writes the peak of resident memory in MiB.
+The mutants are wrong on purpose: a test that does not catch them tests nothing.
 """
 
 import argparse
@@ -22,21 +22,24 @@ import django
 from django.core.management import execute_from_command_line
 from django.db import connection, connections, transaction
 
+from tests.own_postgres import kill_server
+
 CHUNK_ROWS = 40
 
 
 class Events:
     """Counts what happens and kills this process when it is time."""
 
-    def __init__(self, kill):
+    def __init__(self, kill, server):
         self.kind, _, at = kill.partition(":")
         self.at = int(at or 0)
+        self.server = server
         self.counts = {"commit": 0, "row": 0}
 
     def note(self, kind):
         self.counts[kind] += 1
         if kind == self.kind and self.counts[kind] == self.at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            kill_server(self.server) if self.server else os.kill(os.getpid(), signal.SIGKILL)
 
 
 def watch(events):
@@ -113,6 +116,7 @@ def hold_at(fifo):
 def main(arguments=None):
     parser = argparse.ArgumentParser()
     parser.add_argument("--kill", default="")
+    parser.add_argument("--server", type=Path)
     parser.add_argument("--mutant", choices=["early", "late"])
     parser.add_argument("--events")
     parser.add_argument("--hold")
@@ -120,7 +124,7 @@ def main(arguments=None):
     options, command = parser.parse_known_args(arguments)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
     django.setup()
-    events = Events(options.kill)
+    events = Events(options.kill, options.server)
     watch(events)
     if options.mutant:
         plant(options.mutant)
@@ -135,12 +139,12 @@ def main(arguments=None):
             Path(options.memory).write_text(str(peak_memory_mib()))
 
 
-def main_on(database, arguments, said):
-    """Do as main() on `database`, in a process forked before it knew one, and write all output to a file."""
+def main_on(place, arguments, said):
+    """Do as main() on the database at `place`, in a process forked before it knew one; write all output to a file."""
     with open(said, "w", encoding="utf-8") as file:
         for stream in (1, 2):
             os.dup2(file.fileno(), stream)
-    connections.databases["default"]["NAME"] = database
+    connections.databases["default"] |= place
     main(arguments)
 
 

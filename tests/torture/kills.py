@@ -71,7 +71,7 @@ for post in Post.objects.order_by("source_id")[5:60:11]:
 def run(site, command, options):
     """Run the driver to its end in a process of its own; return (exit code, what it said)."""
     with NamedTemporaryFile(mode="r", encoding="utf-8") as said:
-        process = PROCESSES.Process(target=driver.main_on, args=(site.database, [*options, *command], said.name))
+        process = PROCESSES.Process(target=driver.main_on, args=(site.place, [*options, *command], said.name))
         process.start()
         process.join(180)
         assert process.exitcode is not None, f"{command} does not end"

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 from django.db import connection, connections
 
+from tests.own_postgres import kill_server
+
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["tests.torture.warmed"])
 PATIENT_SECONDS = 180
@@ -76,17 +78,17 @@ def carry_out(act):
 ACTS = ("approval", "bulk", "plan", "undo")
 
 
-def _in_process(database, work, act, at, points):
+def _in_process(place, work, act, at, points, server):
     import django
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-    connections.databases["default"]["NAME"] = database
+    connections.databases["default"] |= place
     django.setup()
 
     def note():
         points.value += 1
         if points.value == at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            kill_server(server) if server else os.kill(os.getpid(), signal.SIGKILL)
 
     def watched(execute, sql, params, many, context):
         note()
@@ -105,10 +107,13 @@ def _in_process(database, work, act, at, points):
         work(act)
 
 
-def run(site, work, act, at=0):
-    """Run `work` in a process of its own that dies at the point `at`; return (exit code, points that it passed)."""
+def run(site, work, act, at=0, server=None):
+    """Run `work` in a process of its own that dies at the point `at`; return (exit code, points that it passed).
+
+    server: the data folder of a database server that dies instead.
+    """
     points = PROCESSES.Value("i", 0)
-    process = PROCESSES.Process(target=_in_process, args=(site.database, work, act, at, points))
+    process = PROCESSES.Process(target=_in_process, args=(site.place, work, act, at, points, server))
     process.start()
     process.join(PATIENT_SECONDS)
     assert process.exitcode is not None, f"{act} does not end"
