@@ -45,7 +45,7 @@ def test_three_processes_reach_the_same_end_as_one(sites, half):
 
 
 @on_postgresql
-@pytest.mark.parametrize("point", ["row:100", "commit:4"])
+@pytest.mark.parametrize("point", ["row:100", pytest.param("commit:4", marks=pytest.mark.torture)])
 def test_a_process_that_is_killed_is_made_up_for(sites, half, point):
     site, path, whole = half
     split = sites.new(template=site)
@@ -71,6 +71,7 @@ def test_the_process_that_deals_out_rows_can_be_killed(sites, half):
     assert differences(split.state(), whole.state()) == []
 
 
+@pytest.mark.torture
 @on_postgresql
 def test_an_import_that_was_split_is_not_continued_by_one_process(sites, half):
     site, path, _ = half
@@ -93,6 +94,7 @@ def test_an_import_that_was_split_is_not_continued_by_one_process(sites, half):
     ],
 )
 @on_postgresql
+@pytest.mark.torture
 def test_what_can_not_be_split_is_refused(sites, tmp_path, arguments, why):
     path = tmp_path / "posts.jsonl"
     path.write_text(json.dumps(rich_record(1)))
