@@ -105,6 +105,7 @@ def test_markdown_inside_html_is_read_and_stays_in_its_cell():
         ('see <a href="https://a.example">this **b**\n\nc', "this <strong>b</strong></a></p>\n<p>c</p>"),
         ("<p>a</p><script>b</script>", "<p>a</p>\n<div class=\"code\""),
         ("<p>H~2~O, ==a== :tada: 10:30:45 ~5</p>", "<p>H<sub>2</sub>O, <mark>a</mark> 🎉 10:30:45 ~5</p>"),
+        ('<sup id="n-1">*</sup> a [b](#n-1)', '<sup>*</sup> a <a href="#s-n-1"'),
         ("<q>a</q>", "“a”"),
         ("<p>an `<li>` in a `<ul>`</p>", "an <code>&lt;li&gt;</code> in a <code>&lt;ul&gt;</code></p>"),
         ('<p>a <svg><path d="x"/></svg>b</p>', "<p>a b</p>"),

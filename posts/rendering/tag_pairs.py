@@ -297,9 +297,9 @@ def _opened(child: Token, parser: MarkdownIt) -> list[Token]:
         return [Token("text", "", 0, content="“")]
     tag = _PAIRS.get(child.meta["name"], "") if not is_component(child.content) else ""
     values = attributes_of(child)
+    anchor = values.get("id") or (values.get("name") if tag == "a" else "") or ""
+    place = [Token("anchor", "span", 0, meta={"id": anchor[:MAX_ID]})] if anchor else []
     if not tag or (tag == "a" and _target(child, parser) is None):
-        anchor = values.get("id") or (values.get("name") if tag == "a" else "") or ""
-        place = [Token("anchor", "span", 0, meta={"id": anchor[:MAX_ID]})] if anchor else []
         return [*place, _left_out(child)]
     if tag == "a":
         token = Token("link_open", "a", 1, attrs={"href": _target(child, parser) or ""})
@@ -308,7 +308,7 @@ def _opened(child: Token, parser: MarkdownIt) -> list[Token]:
     title = " ".join(values.get("title", "").split())[:MAX_TITLE]
     if title and tag in ("a", "abbr"):
         token.attrSet("title", title)
-    return [token]
+    return [*place, token]
 
 
 def _alone(child: Token, parser: MarkdownIt) -> list[Token]:
