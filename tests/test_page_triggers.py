@@ -19,8 +19,9 @@ from django.urls import get_resolver, reverse
 
 from alphanode.with_page_cache import with_page_cache
 from posts.db.page_triggers import WATCHED, installed_triggers, triggers
+from posts.importing.index_switch import follow_batch_switch, switch_batch_index
 from posts.listing.site_stats import store_site_stats
-from posts.models import ImportBatch, PageChange, Post, Term
+from posts.models import ImportBatch, Neighbour, PageChange, Post, Term
 from posts.public.sitemaps import URLS_PER_FILE
 from posts.related.related_posts import find_stale_related_posts
 from tests.factories import make_post, person
@@ -148,6 +149,21 @@ class Kept:
                 if shown.is_hit:
                     old.append(address)
         return changed, old
+
+
+def test_a_post_that_its_import_opens_again_follows_its_stack_before_lists_have_it(library):
+    post, staff = make_post(released=True, stack=["Zig"]), person("Staff")
+    # The lists lose it. When its import is open again, the background has not brought it back yet.
+    switch_batch_index(post.last_batch, is_open=False, by=staff)
+    follow_batch_switch(post.last_batch)
+    switch_batch_index(post.last_batch, is_open=True, by=staff)
+    Neighbour.objects.create(post=post, neighbour_id=library["listed"], rank=1, shared=[])
+    clock = Clock()
+    site = WsgiSite(with_page_cache(WSGIHandler(), clock=clock), clock)
+    assert site.get(post.get_absolute_url()).is_stored
+    make_post(released=True, title="Draining late", stack=["Zig"])
+    site.later()
+    assert "Draining late" in site.get(post.get_absolute_url()).text
 
 
 def by_hand(sql, rows):

@@ -59,8 +59,8 @@ class RelatedPosts:
     """The links below an article.
 
     The related posts, best first, and those released before and after it on the same stack (its name as in the
-    article). are_kept: whether the background stores the related posts. term_slugs: for address_finder(), if the
-    article is in no list.
+    article). are_kept: whether the background stores the related posts and has put the article into its lists.
+    term_slugs: for address_finder(), if the article is in no list.
     """
 
     similar: list[RelatedPost] = field(default_factory=list)
@@ -110,6 +110,10 @@ def related_posts(post: Post, record: RecordDict, *, is_listed: bool) -> Related
         are_kept = any(other.rank is not None for other in found)
         if not are_kept:
             found = [_Found.of(row) for row in _compared_listed(post, terms.subjects, stack, at)]
+        # As long as its lists do not have it, for example after its import was opened again, nothing tells its page
+        # what changes beside it.
+        are_kept = are_kept and (stack is None or any(other.line.pk == post.pk for other in found))
+        found = [other for other in found if other.line.pk != post.pk]
         earlier, later = _adjacent(found, stack, (at, post.pk))
     else:
         found = [_Found.of(row) for row in _compared_waiting(post, terms.subjects, terms.all)]
@@ -138,7 +142,7 @@ def _place(line: PostSummary) -> tuple[datetime, int]:
 
 
 def _around(pk: int, stack: TermKey, at: datetime) -> list[QuerySet[Any, Any]]:
-    """Return querysets of the keys of the posts just before and after a post in the list of its stack.
+    """Return querysets of the keys of the posts just before and after a post in the list of its stack, and its own.
 
     at: the datetime of the post in that list. Each is one index step.
     """
@@ -149,7 +153,11 @@ def _around(pk: int, stack: TermKey, at: datetime) -> list[QuerySet[Any, Any]]:
     return [
         # A row by its key: both engines allow a limit within a union only in this form.
         PostTerm.objects.filter(pk=Subquery(walk.values("pk")[:1])).values("post")
-        for walk in (before.order_by("-published_at", "-post"), after.order_by("published_at", "post"))
+        for walk in (
+            before.order_by("-published_at", "-post"),
+            after.order_by("published_at", "post"),
+            pairs.filter(post=pk),
+        )
     ]
 
 
