@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import reverse
+from playwright.sync_api import expect
 
 from posts.diff.anchors import anchor_at
 from posts.models import (
@@ -148,7 +149,7 @@ def test_a_text_is_edited_submitted_and_approved_by_keyboard(browser_page, edito
     keys = writing.page.keyboard
     writing.page.focus("role=tab[name='Text']")
     keys.press("ArrowRight")
-    assert writing.page.evaluate("document.activeElement.textContent.trim()") == "Subject"
+    expect(writing.page.locator(":focus")).to_have_text("Subject")
     writing.page.wait_for_url("**#part-subject")
     writing.page.focus("[aria-label='Stack 2']")
     keys.type("PostgreSQL")
@@ -210,11 +211,11 @@ def test_an_error_opens_its_part_counts_on_the_tab_and_has_the_focus(browser_pag
     watched.page.fill("#id_images-0-caption", "Typed and kept")
     watched.follow("text='Save'")
     assert watched.page.locator("role=tab[selected=true]").inner_text() == "Images 1 1 error"
-    assert watched.page.evaluate("document.activeElement.id") == "id_images-0-url"
+    expect(watched.page.locator("#id_images-0-url")).to_be_focused()
     assert watched.page.input_value("#id_images-0-caption") == "Typed and kept"
     watched.page.click("role=tab[name='Text']")
     watched.page.click("#errors a")
-    assert watched.page.evaluate("document.activeElement.id") == "id_images-0-url"
+    expect(watched.page.locator("#id_images-0-url")).to_be_focused()
 
 
 def test_a_stale_save_is_settled_on_the_conflict_page(browser_page, editor):

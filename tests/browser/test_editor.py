@@ -1,7 +1,10 @@
 """The Markdown editor in the form of a post, in a real Chromium."""
 
+import re
+
 import pytest
 from django.urls import reverse
+from playwright.sync_api import expect
 
 from posts.models import Post
 from tests.browser.axe import violations_in_both_schemes
@@ -130,21 +133,21 @@ def test_tools_work_on_several_lines_and_a_second_press_undoes_them(opened):
 def test_the_toolbar_is_one_stop_for_tab_and_has_arrow_keys(opened):
     watched = opened(make_post(body="words"))
     keys = watched.page.keyboard
-    focused = "document.activeElement.textContent"
+    focused = watched.page.locator(":focus")
     body(watched).focus()
     keys.press("Shift+Tab")
-    assert watched.page.evaluate(focused) == "Heading"
+    expect(focused).to_have_text("Heading")
     keys.press("ArrowRight")
     keys.press("ArrowRight")
-    assert watched.page.evaluate(focused) == "Italic"
+    expect(focused).to_have_text("Italic")
     keys.press("End")
-    assert watched.page.evaluate(focused) == "Full screen"
+    expect(focused).to_have_text("Full screen")
     keys.press("Tab")
-    assert watched.page.evaluate("document.activeElement.id") == "id_body_editor"
+    expect(body(watched)).to_be_focused()
     # Tab leaves the text: nobody is caught in it.
     keys.press("Tab")
     assert typed(watched) == "words"
-    assert watched.page.evaluate("document.activeElement.id") != "id_body_editor"
+    expect(body(watched)).not_to_be_focused()
 
 
 def test_search_finds_and_replaces(opened):
@@ -164,10 +167,10 @@ def test_full_screen_leaves_nothing_else_to_reach_and_escape_ends_it(opened):
     press(watched, "Full screen")
     box = watched.page.locator(".md-editor--body").bounding_box()
     assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 1280, 900)
-    assert watched.page.evaluate("document.querySelector('.save-bar').closest('[inert]') !== null")
+    expect(watched.page.locator("[inert] .save-bar, .save-bar[inert]")).to_have_count(1)
     watched.page.keyboard.press("Escape")
-    assert watched.page.evaluate("document.querySelector('[inert]')") is None
-    assert watched.page.evaluate("document.activeElement.id") == "id_body_editor"
+    expect(watched.page.locator("[inert]")).to_have_count(0)
+    expect(body(watched)).to_be_focused()
     watched.follow("text='Save'")
     assert "Nothing changed." in messages(watched)
 
@@ -186,10 +189,10 @@ def test_without_script_the_texts_are_plain_fields(browser_page, editor):
 def test_a_link_to_the_field_and_an_error_in_it_lead_into_the_editor(opened):
     watched = opened(make_post(body="One."))
     watched.page.evaluate("location.hash = '#id_body'")
-    wait_until(lambda: watched.page.evaluate("document.activeElement.id") == "id_body_editor")
+    expect(body(watched)).to_be_focused()
     watched.page.fill("#id_body", "a\x00b")
     watched.follow("text='Save'")
-    assert watched.page.evaluate("document.activeElement.id") == "id_body_editor"
+    expect(body(watched)).to_be_focused()
     assert body(watched).get_attribute("aria-invalid") == "true"
 
 
@@ -247,9 +250,7 @@ def test_no_script_of_a_text_runs_in_the_preview_and_its_links_lead_nowhere(open
     assert watched.foreign == []
     assert len(watched.page.context.pages) == 1
     # Even a page with live markup in the frame runs nothing. (Once all of it is loaded, the frame gets a new body.)
-    watched.page.wait_for_function(
-        "document.querySelector('#live-preview-frame').contentDocument.documentElement.style.colorScheme"
-    )
+    expect(preview(watched).locator("html")).to_have_attribute("style", re.compile("color-scheme"))
     watched.page.evaluate(
         """() => {
           const page = document.querySelector("#live-preview-frame").contentDocument;
@@ -273,7 +274,7 @@ def test_findings_are_marked_in_the_text_while_typing_and_listed(opened):
     watched.page.get_by_text("1 blocking issue,").click()
     watched.page.keyboard.press("Control+Home")
     watched.page.get_by_role("button", name="A placeholder was not filled").click()
-    assert watched.page.evaluate("document.activeElement.id") == "id_body_editor"
+    expect(body(watched)).to_be_focused()
     watched.page.keyboard.type("a diagram.")
     watched.page.get_by_text("No blocking issues").wait_for()
     assert typed(watched) == "Fine.\n\nLook: a diagram."

@@ -134,7 +134,7 @@ def test_a_picture_opens_whole_and_closes_again(gallery, way):
     assert dialog.get_by_role("link", name="Image file").get_attribute("href") == f"{PLACE}tall"
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
-    assert frame.evaluate("link => link === document.activeElement")
+    expect(frame).to_be_focused()
     frame.click()
     dialog.get_by_role("button", name="Close").click()
     expect(dialog).to_have_count(0)

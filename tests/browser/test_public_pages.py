@@ -1,6 +1,7 @@
 """The readers' pages in a real Chromium."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.axe import violations, violations_in_both_schemes
 from tests.every_page import IMAGES, make_every_page
@@ -56,7 +57,8 @@ def test_a_page_asks_foreign_hosts_for_nothing_but_allowed_pictures_and_little_o
     watched.page.on("request", lambda request: own.append(request.url))
     watched.open(site["waiting"][0])
     watched.page.locator("figure").first.scroll_into_view_if_needed()
-    watched.page.wait_for_function("document.images[0].complete")
+    picture = watched.page.locator("img").first
+    picture.evaluate("img => img.complete || new Promise(done => { img.onload = img.onerror = done })")
     assert watched.foreign == [("image", IMAGES[0]["url"])]
     # The page, its style sheet, its script and two fonts; the favicon is an image.
     assert len([url for url in own if url.startswith(watched.origin) and not url.endswith(".svg")]) <= 5
@@ -104,7 +106,7 @@ def test_the_first_key_leads_past_the_header(browser_page, site):
     watched.open(site["approved"][0])
     watched.page.keyboard.press("Tab")
     watched.page.keyboard.press("Enter")
-    watched.page.wait_for_function("document.activeElement.id === 'main'")
+    expect(watched.page.locator("#main")).to_be_focused()
 
 
 def test_an_article_is_whole_without_javascript(browser_page, site):

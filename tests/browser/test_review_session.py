@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 from django.urls import reverse
+from playwright.sync_api import expect
 
 from posts.models import Post, QueueEntry, Review, ReviewFlag
 from posts.operations import decide, flag_post, record_revision, report_problem, submit_revision
@@ -224,7 +225,7 @@ def test_keys_rest_while_something_is_typed_repeat_does_nothing_and_so_do_shortc
     page.keyboard.type("jkaersu?fnp12")
     assert page.locator("#flag-note").input_value() == "jkaersu?fnp12"
     page.keyboard.press("Escape")
-    assert page.evaluate("document.activeElement.parentElement.id") == "panel-flag"
+    expect(page.locator("#panel-flag > summary")).to_be_focused()
     assert page.locator("details[name=review-panel][open]").count() == 0
     for chord in ("Control+j", "Alt+j", "Control+s"):
         page.keyboard.press(chord)
@@ -283,7 +284,7 @@ def test_a_shut_approval_leads_to_the_first_thing_in_the_way(browser_page):
     assert "You can’t approve yet: 3 of 3 required points open" in bar.inner_text()
     assert page.locator("[data-approve]").get_attribute("aria-disabled") == "true"
     page.keyboard.press("a")
-    assert page.evaluate("document.activeElement.name") == "answer-numbers"
+    expect(page.locator("[name=answer-numbers]:focus")).to_have_count(1)
     page.keyboard.press("1")
     assert "2 of 3 required points open" in bar.inner_text()
     page.keyboard.press("2")
@@ -328,10 +329,10 @@ def test_after_a_decision_the_title_has_the_focus_and_one_live_region_says_what_
     with page.expect_navigation():
         page.keyboard.press("a")
     other = Post.objects.get(source_id="waiting-001")
-    page.wait_for_function("document.querySelector('[data-live]').textContent")
+    expect(page.locator("[data-live]")).not_to_be_empty()
     said = page.locator("[data-live]").inner_text()
     assert said.startswith("Approved. Next: " + other.title) and re.search(r"risk score \d+, \d+ reasons?\.$", said)
-    assert page.evaluate("document.activeElement.id") == "review-title"
+    expect(page.locator("#review-title")).to_be_focused()
     assert page.locator("[aria-live]").count() == 1
 
 
@@ -341,19 +342,19 @@ def test_after_a_click_into_the_paper_the_keys_work_and_by_tab_the_bar_says_that
     frame = page.frame_locator("#preview")
     frame.locator("#mark-1").wait_for(state="attached")
     frame.locator("h1").click()
-    page.wait_for_function("document.activeElement.id === 'review-title'")
+    expect(page.locator("#review-title")).to_be_focused()
     page.keyboard.press("1")
     assert page.locator("[name^=answer-]:checked").count() == 1
     # A Tab within the page is not a click, and a Tab into the preview may be slow.
     page.locator(".review-tabs a").first.focus()
     page.keyboard.press("Tab")
     frame.locator("h1").click()
-    page.wait_for_function("document.activeElement.id === 'review-title'")
+    expect(page.locator("#review-title")).to_be_focused()
     page.evaluate("addEventListener('keydown', () => { for (const at = Date.now(); Date.now() < at + 500;); })")
     page.locator(".review-tabs a").last.focus()
     page.keyboard.press("Tab")
     page.wait_for_selector("[data-resting]:not([hidden])")
-    assert page.evaluate("document.activeElement.id") == "preview"
+    expect(page.locator("#preview")).to_be_focused()
 
 
 def test_marks_and_tabs_lead_into_the_sandboxed_frame(browser_page):
@@ -376,10 +377,7 @@ def test_marks_and_tabs_lead_into_the_sandboxed_frame(browser_page):
     for tab in page.locator("[data-tab]").all():
         show(tab)
         name = tab.inner_text()
-        page.wait_for_function(
-            "href => [...document.querySelectorAll('[data-tab][aria-current]')].map(one => one.href).join() === href",
-            arg=tab.evaluate("tab => tab.href"),
-        )
+        expect(page.locator("[data-tab][aria-current]")).to_have_text([name])
         page.frame_locator("#preview").locator("h1").first.wait_for()
         seen.append(name)
     assert seen == [
@@ -399,10 +397,10 @@ def test_marks_and_tabs_lead_into_the_sandboxed_frame(browser_page):
     assert "https://docs.example.org/rules" in page.locator("#addresses").inner_text()
     page.keyboard.press("n")
     page.keyboard.press("n")
-    page.wait_for_function("document.querySelector('[data-mark][aria-current] .mark-number').textContent.endsWith('2')")
+    expect(page.locator("[data-mark][aria-current] .mark-number")).to_have_text(re.compile("2$"))
     page.frame_locator("#preview").locator("#mark-2").wait_for()
     page.keyboard.press("p")
-    page.wait_for_function("document.querySelector('[data-mark][aria-current] .mark-number').textContent.endsWith('1')")
+    expect(page.locator("[data-mark][aria-current] .mark-number")).to_have_text(re.compile("1$"))
     assert complaints(watched) == []
 
 

@@ -36,7 +36,7 @@ def test_several_pictures_are_uploaded_at_once_credited_and_saved_as_one_revisio
     expect(page.locator(".uploads__state li").nth(3)).to_contain_text("SVG pictures can contain programs")
     rows = page.locator(".image-row")
     expect(rows).to_have_count(3)
-    assert page.evaluate("document.activeElement.name") == "images-0-source"
+    expect(page.locator("[name=images-0-source]")).to_be_focused()
     assert "Enter where the picture comes from, its licence" in rows.nth(0).inner_text()
     shown = rows.nth(2).locator("img").evaluate("img => img.decode().then(() => [img.naturalWidth, img.naturalHeight])")
     assert shown == [300, 202]
