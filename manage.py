@@ -4,16 +4,28 @@
 import os
 import sys
 
+from alphanode import collector
+
 if __name__ == "__main__":
+    collector.rest()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alphanode.settings")
     if sys.argv[1:2] == ["runserver"]:
         os.environ.setdefault("ALPHANODE_PROCESS", "web")
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
+    from django.core.management import BaseCommand, ManagementUtility
     from django.db import Error
 
+    class Commands(ManagementUtility):
+        """Django's command line, with the garbage collector at work as soon as a command is loaded."""
+
+        def fetch_command(self, subcommand: str) -> BaseCommand:
+            """Return the command, ready to run."""
+            command = super().fetch_command(subcommand)
+            collector.resume()
+            return command
+
     try:
-        execute_from_command_line(sys.argv)
+        Commands(sys.argv).execute()
     except ImproperlyConfigured as error:
         sys.exit(f"AlphaNode can't start: {error}")
     except Error as error:

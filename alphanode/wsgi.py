@@ -7,6 +7,9 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
+from alphanode import collector
+
+collector.rest()
 # Web processes must not wait long for a lock; commands (imports, migrations) may. See settings.DATABASES.
 os.environ.setdefault("ALPHANODE_PROCESS", "web")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "alphanode.settings")
@@ -30,6 +33,7 @@ try:
     from alphanode.with_page_cache import with_page_cache
 
     application = with_page_cache(of_django)
+    collector.resume()
 except ImproperlyConfigured as error:
     sys.stderr.write(f"AlphaNode can't start: {error}\n")
     # For gunicorn and deploy/serve.py 3 means that starting again won't help.

@@ -99,6 +99,16 @@ def production(tmp_path):
     }
 
 
+def test_the_garbage_collector_never_looks_at_what_a_start_has_made(production):
+    lines = (
+        "import gc; of_command = gc.isenabled() and gc.get_freeze_count()",
+        "gc.unfreeze(); import alphanode.wsgi; of_server = gc.isenabled() and gc.get_freeze_count()",
+        "print(of_command > 100_000, of_server > 100_000)",
+    )
+    ended = run("manage.py", "shell", "--no-imports", "--command", "; ".join(lines), **production | {"DEBUG": "on"})
+    assert ended.stdout == "True True\n", ended.stderr
+
+
 def test_a_server_without_its_static_files_says_what_to_run(production, tmp_path):
     ended = run(
         "-m", "gunicorn", "--no-control-socket", "--bind", f"unix:{tmp_path}/socket", "alphanode.wsgi", **production
