@@ -4,6 +4,9 @@
 names; ARGS="--from 0.1.0" takes an older one, with more migrations. Readers, an editor, a reviewer, imports and workers
 go on while these steps follow each other: the previous version; migrate under it; both versions; the new one alone;
 both; the previous one alone. After each, `audit_indexing` of every version that runs finds nothing.
+
+A step lasts until enough has happened in it, however busy the machine is. Both versions run with the packages of this
+one, so a rehearsal installs nothing.
 """
 
 import argparse
@@ -22,6 +25,7 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlencode
@@ -29,14 +33,17 @@ from urllib.parse import urlencode
 from tests.migration_rules import base
 from tests.ports import free_port
 from tests.rehearsal_people import PASSWORD
+from tests.waiting import PATIENT_SECONDS, wait_until
 
 ROOT = Path(__file__).parent.parent
 PYTHON = ROOT / ".venv" / "bin" / "python"
-STEP_SECONDS = 4
-# A change is seen everywhere within a second; this is for a machine that does much else.
-SETTLED_SECONDS = 3
+# What a step needs: answers of each version that runs, and so much work of people.
+ANSWERS = 40
+WORK = {"saves": 2, "decisions": 2, "imports": 1}
+# Within this time a change is seen everywhere. A request that is sent later tells the new truth, or is wrong.
+SETTLED_SECONDS = 1
 SAVE_TRIES = 5
-IMPORTED = 10
+IMPORTED = 5
 FAILED = re.compile(r'"level": "(error|critical)"')
 
 
@@ -67,16 +74,19 @@ class Version:
 
     def start_site(self, balancer):
         port = free_port()
-        options = ["--no-control-socket", "--threads", "4", "--bind", f"127.0.0.1:{port}", "alphanode.wsgi"]
-        self.start("site", "-m", "gunicorn", *options)
-        until = time.monotonic() + 60
-        while time.monotonic() < until:
+        # On a busy machine nobody gives up a process that is only slow.
+        patience = ["--timeout", str(PATIENT_SECONDS), "--graceful-timeout", str(PATIENT_SECONDS)]
+        options = ["--no-control-socket", "--threads", "4", *patience, "--bind", f"127.0.0.1:{port}"]
+        self.start("site", "-m", "gunicorn", *options, "alphanode.wsgi")
+
+        def answers():
+            if self.processes["site"].poll() is not None:
+                raise SystemExit(f"{self.name} does not start: {self.log('site')[-2000:]}")
             with contextlib.suppress(OSError):
-                if ask(port, "/")[0] == 200:
-                    balancer.ports[self.name] = port
-                    return
-            time.sleep(0.2)
-        raise SystemExit(f"{self.name} does not start: {self.log('site')[-2000:]}")
+                return ask(port, "/")[0] == 200
+
+        wait_until(answers)
+        balancer.put_in(self, port)
 
     def start_worker(self):
         self.start("worker", "manage.py", "run_worker")
@@ -84,7 +94,7 @@ class Version:
     def end(self, kind):
         process = self.processes.pop(kind)
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=PATIENT_SECONDS)
 
     def log(self, kind):
         path = self.folder / f"{self.name} {kind}.log"
@@ -136,7 +146,7 @@ def ask(port, path, method="GET", body=None, cookies=None, **headers):
     sent = {"Host": "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1", **headers}
     if cookies:
         sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    server = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    server = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENT_SECONDS)
     with contextlib.closing(server):
         server.request(method, path, body, sent)
         answer = server.getresponse()
@@ -147,17 +157,37 @@ class Balancer:
     """Which versions answer at the moment; a request goes to any of them."""
 
     def __init__(self):
-        self.ports = {}
+        self._ports, self._asked, self._changed = {}, Counter(), threading.Condition()
+
+    def put_in(self, version, port):
+        with self._changed:
+            self._ports[version.name] = port
 
     def take_out(self, version):
-        """Send a version no more requests, and wait until it has answered those that it has."""
-        del self.ports[version.name]
-        time.sleep(0.5)
+        """Send a version no more requests, and end it when it has answered those that it has."""
+        with self._changed:
+            del self._ports[version.name]
+            self._changed.wait_for(lambda: not self._asked[version.name])
         version.end("site")
 
+    @contextlib.contextmanager
+    def asking(self, name=None):
+        """Give (name, port) of the version `name` if it answers, or of any; it stays until the end of the block."""
+        with self._changed:
+            name = name if name in self._ports else random.choice(list(self._ports))
+            port = self._ports[name]
+            self._asked[name] += 1
+        try:
+            yield name, port
+        finally:
+            with self._changed:
+                self._asked[name] -= 1
+                self._changed.notify_all()
+
     def ask(self, *arguments, **options):
-        name, port = random.choice(list(self.ports.items()))
-        return name, *ask(port, *arguments, **options)
+        """Return (name, status, headers, text) of any version."""
+        with self.asking() as (name, port):
+            return name, *ask(port, *arguments, **options)
 
 
 class Truth:
@@ -194,6 +224,7 @@ class Rehearsal:
         self.balancer, self.truth = Balancer(), Truth()
         self.stop = threading.Event()
         self.counts, self.faults = Counter(), []
+        self.answers = Counter()  # by version
         self.imports = 0
         self.active = [old]
         self.gate, self.busy, self.is_calm = threading.Condition(), 0, False
@@ -243,6 +274,7 @@ class Rehearsal:
                 self.fault(f"a reader of {path} got no answer: {error!r}")
                 continue
             self.counts["requests"] += 1
+            self.answers[name] += 1
             if status != (self.statuses.get(slug, 200) if slug else 200):
                 self.fault(f"{name} answered {path} with {status}")
             elif slug and status == 200:
@@ -250,7 +282,7 @@ class Rehearsal:
                 if not self.truth.allows(slug, is_open, asked, time.monotonic()):
                     self.counts["wrong robots headers"] += 1
                     self.fault(f"{name} says of {slug} that search engines {'may' if is_open else 'must not'} index it")
-            self.stop.wait(0.05)
+            self.stop.wait(0.1)
 
     def edit(self):
         """Save the form of a post over and over; the form and its answer may come from different versions."""
@@ -268,8 +300,8 @@ class Rehearsal:
         address = f"/admin/posts/post/{self.slugs_to_ids[slug]}/change/"
         page = self.page(address, cookies)
         fields = Form.of(page, "summary")
-        self.counts["saves"] += 1
-        fields["summary"] = [f"A summary, written for the {self.counts['saves']}th time."]
+        self.counts["forms"] += 1
+        fields["summary"] = [f"A summary, written for the {self.counts['forms']}th time."]
         name, status, headers, page = self.send(address, fields, cookies)
         for _ in range(SAVE_TRIES):
             if status != 503 or not headers["Retry-After"]:
@@ -286,6 +318,7 @@ class Rehearsal:
             return
         if status != 302:
             raise Failed(f"{name} answered a save with {status}: {words_of(page)}")
+        self.counts["saves"] += 1
 
     def page(self, address, cookies):
         for _ in range(3):
@@ -300,22 +333,20 @@ class Rehearsal:
         raise Failed(f"{address} asks for a sign-in again and again")
 
     def sign_in(self, name, address, cookies):
-        port = self.balancer.ports.get(name)
-        if port is None:
-            return
         address = address.removeprefix("https://localhost")
-        _, headers, page = ask(port, address, cookies=cookies)
-        keep(headers, cookies)
-        fields = Form.of(page, "username") | {"username": ["ada"], "password": [PASSWORD]}
-        _, status, headers, page = name, *self.post(port, address, fields, cookies)
+        with self.balancer.asking(name) as (_, port):
+            _, headers, page = ask(port, address, cookies=cookies)
+            keep(headers, cookies)
+            fields = Form.of(page, "username") | {"username": ["ada"], "password": [PASSWORD]}
+            status, headers, page = self.post(port, address, fields, cookies)
         self.counts["requests"] += 2
         if status != 302:
             raise Failed(f"{name} refuses a sign-in with {status}: {words_of(page)}")
 
     def send(self, address, fields, cookies):
-        name, port = random.choice(list(self.balancer.ports.items()))
         self.counts["requests"] += 1
-        return name, *self.post(port, address, fields, cookies)
+        with self.balancer.asking() as (name, port):
+            return name, *self.post(port, address, fields, cookies)
 
     def post(self, port, address, fields, cookies):
         status, headers, page = ask(
@@ -329,46 +360,39 @@ class Rehearsal:
         """Approve, flag and clear, with the code of any version that runs."""
         waiting = list(self.waiting)
         while not self.stop.is_set():
-            version = random.choice(self.active)
             try:
                 if waiting:
-                    slug = waiting.pop()
-                    with self.acting(), self.truth.changing(slug, True):
-                        version.do("approve", slug)
-                slug = self.flagged
-                with self.acting(), self.truth.changing(slug, False):
-                    version.do("flag", slug)
-                self.stop.wait(1)
-                version = random.choice(self.active)
-                with self.acting(), self.truth.changing(slug, True):
-                    version.do("clear", slug)
+                    self.decide("approve", waiting.pop(), True)
+                self.decide("flag", self.flagged, False)
+                self.stop.wait(2 * SETTLED_SECONDS)
+                self.decide("clear", self.flagged, True)
             except Failed as error:
                 self.fault(str(error))
-            self.counts["decisions"] += 2
-            self.stop.wait(1)
+            self.stop.wait(2 * SETTLED_SECONDS)
+
+    def decide(self, act, slug, is_open):
+        with self.acting(), self.truth.changing(slug, is_open):
+            random.choice(self.active).do(act, slug)
+        self.counts["decisions"] += 1
 
     def bring_in(self):
         """Import small files, one after the other."""
         while not self.stop.is_set():
-            version = random.choice(self.active)
             self.imports += 1
             path = self.folder / f"import {self.imports}.jsonl"
             path.write_text("".join(line_of(f"import-{self.imports}-{number}") for number in range(IMPORTED)))
             with self.acting():
                 try:
-                    version.do("bring_in", str(path))
+                    random.choice(self.active).do("bring_in", str(path))
                 except Failed as error:
                     self.fault(str(error))
-            self.counts["imported posts"] += IMPORTED
+            self.counts["imports"] += 1
             self.stop.wait(1)
 
     # What follows what
 
     def prepare(self):
         self.slugs_to_ids = self.old.do("prepare")
-        code, said = self.old.run("run_worker", "--until-idle")
-        if code:
-            raise SystemExit(said)
         self.old.start_site(self.balancer)
         self.slugs, self.statuses = sorted(self.slugs_to_ids), {}
         for slug in self.slugs:
@@ -382,9 +406,7 @@ class Rehearsal:
         self.waiting = [f"waiting-{number}" for number in range(12)]
         path = self.folder / "waiting.jsonl"
         path.write_text("".join(line_of(slug) for slug in self.waiting))
-        code, said = self.old.run("import_posts", str(path))
-        if code:
-            raise SystemExit(said)
+        self.old.do("bring_in", str(path))
         self.slugs += self.waiting
         asked = [
             "/",
@@ -402,12 +424,11 @@ class Rehearsal:
             self.truth.set(slug, False)
 
     def audit(self, *versions):
-        with self.calm():
-            for version in versions:
-                code, said = version.run("audit_indexing")
+        with self.calm(), ThreadPoolExecutor() as pool:
+            for version, said in zip(versions, pool.map(lambda version: version.do("audit"), versions), strict=True):
                 self.counts["audits"] += 1
-                if code:
-                    self.fault(f"audit_indexing of {version.name} ends with {code}: {said[-1500:]}")
+                if said:
+                    self.fault(f"audit_indexing of {version.name}: {said[-1500:]}")
 
     def look_at_jobs(self):
         for version in (self.old, self.new):
@@ -417,12 +438,26 @@ class Rehearsal:
                         self.fault(f"the log of the {kind} of {version.name}: {line}")
                         break
 
-    def step(self, words):
+    def tell(self, words):
         print(f"{time.monotonic() - self.began:5.0f} s  {words}", flush=True)
+
+    def step(self, words, *versions):
+        """Let people use the versions that run until enough has happened, and then compare what each says."""
+        self.tell(words)
+        self.active = versions
+        answers, work = self.answers.copy(), self.counts.copy()
+
+        def is_enough():
+            return all(self.answers[version.name] >= answers[version.name] + ANSWERS for version in versions) and all(
+                self.counts[kind] >= work[kind] + number for kind, number in WORK.items()
+            )
+
+        wait_until(is_enough)
+        self.audit(*versions)
 
     def run(self):
         self.began = time.monotonic()
-        self.step(f"A site of {self.old.name}: tables, posts in every state")
+        self.tell(f"A site of {self.old.name}: tables, posts in every state")
         code, said = self.old.run("migrate", "--verbosity", "0")
         if code:
             raise SystemExit(said)
@@ -434,46 +469,36 @@ class Rehearsal:
         ]
         for thread in people:
             thread.start()
-        self.step(f"{self.old.name} alone, in use")
-        time.sleep(STEP_SECONDS)
-        self.audit(self.old)
-        self.step(f"migrate to {self.new.name}, under {self.old.name}")
-        code, said = self.new.run("migrate", "--verbosity", "0")
+        self.step(f"{self.old.name} alone, in use", self.old)
+        self.tell(f"migrate to {self.new.name}, under {self.old.name}")
+        code, said = self.new.run("migrate")
+        print(f"  {said.count('Applying ')} migrations")
         if code:
             self.fault(f"migrate ends with {code}: {said}")
-        self.audit(self.old)
-        self.step("both versions")
+        self.step(f"{self.old.name} on the tables of {self.new.name}", self.old)
         self.new.start_site(self.balancer)
         self.new.start_worker()
-        self.active = [self.old, self.new]
-        time.sleep(STEP_SECONDS)
-        self.audit(self.old, self.new)
-        self.step(f"{self.new.name} alone")
+        self.step("both versions", self.old, self.new)
         self.active = [self.new]
         self.balancer.take_out(self.old)
         self.old.end("worker")
-        time.sleep(STEP_SECONDS)
-        self.audit(self.new)
-        self.step("both versions, on the way back")
+        self.step(f"{self.new.name} alone", self.new)
         self.old.start_site(self.balancer)
         self.old.start_worker()
-        self.active = [self.old, self.new]
-        time.sleep(STEP_SECONDS)
+        self.step("both versions, on the way back", self.old, self.new)
         self.active = [self.old]
         self.balancer.take_out(self.new)
         self.new.end("worker")
-        self.step(f"{self.old.name} alone again")
-        time.sleep(STEP_SECONDS)
-        self.audit(self.old)
+        self.step(f"{self.old.name} alone again", self.old)
         self.stop.set()
         for thread in people:
-            thread.join(timeout=60)
+            thread.join(timeout=PATIENT_SECONDS)
         self.old.end("worker")
         self.old.end("site")
         self.clean_up()
         self.look_at_jobs()
         said = ", ".join(f"{count:,} {name}" for name, count in sorted(self.counts.items()))
-        self.step(f"{said}; {len(self.faults)} faults")
+        self.tell(f"{said}; {len(self.faults)} faults")
         return not self.faults
 
     def clean_up(self):

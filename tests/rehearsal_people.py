@@ -3,6 +3,7 @@
 import json
 import sys
 import traceback
+from io import StringIO
 
 PASSWORD = "seven grey herons wade"
 OPEN_POSTS = 6
@@ -27,6 +28,8 @@ def post(slug):
 
 def prepare(_):
     """Fill the site; return {slug: primary key} of its posts."""
+    from django.core.management import call_command
+
     from posts.models import Post
     from tests.factories import make_post
     from tests.posts_in_every_state import fill
@@ -37,6 +40,7 @@ def prepare(_):
     # Release 0.1.0 fills fewer states.
     for _ in range(OPEN_POSTS):
         make_post(released=True)
+    call_command("run_worker", until_idle=True, stdout=sys.stderr)
     return dict(Post.objects.values_list("slug", "pk"))
 
 
@@ -68,6 +72,18 @@ def clear(slug):
     return True
 
 
+def audit(_):
+    """Return what `audit_indexing` complains about."""
+    from django.core.management import CommandError, call_command
+
+    said = StringIO()
+    try:
+        call_command("audit_indexing", stdout=said, stderr=said)
+    except CommandError as error:
+        return f"{said.getvalue()}{error}"
+    return ""
+
+
 def hire(name):
     """Make an account with a row in a table that release 0.1.0 does not know."""
     from posts.models import AccountState
@@ -93,7 +109,7 @@ def take_back(_):
     return batch.pk
 
 
-ACTS = {act.__name__: act for act in (prepare, bring_in, approve, flag, clear, hire, retire, take_back)}
+ACTS = {act.__name__: act for act in (prepare, bring_in, approve, flag, clear, audit, hire, retire, take_back)}
 
 
 def main():
