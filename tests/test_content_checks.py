@@ -83,6 +83,9 @@ def test_a_sound_text_has_no_finding():
         ({"body": SOUND["body"] + "\n\n## Fix\n\n### Part\n\nWords enough to be a section of its own.", "payload": {}}, []),  # noqa: E501
         ({"body": SOUND["body"] + "\n\n## Fix\n\n```sh\nmake\n```"}, []),
         ({"body": SOUND["body"] + "\n\n## Fix\n\n- make"}, []),
+        ({"body": SOUND["body"] + "\n\n| Sign | Use |\n|---|---|\n| `a | b` | either |"}, ["table-cells"]),
+        ({"body": SOUND["body"] + "\n\n> | Sign |\n> |---|\n> | a | b |"}, ["table-cells"]),
+        ({"body": SOUND["body"] + "\n\n| Sign | Use |\n|---|---|\n| `a \\| b` | either |\n| c |"}, []),
         ({"body": SOUND["body"] + "\n\n```python\ndef f(:\n```"}, ["code-syntax"]),
         ({"body": SOUND["body"] + "\n\n```text\ndef f(:\n```"}, []),
         ({"body": "word " * 40_000 + "make\n\n![](image:9)", "reading_time": 169, "payload": {}}, ["not-taken-apart"]),

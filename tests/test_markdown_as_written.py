@@ -724,6 +724,13 @@ def test_a_component_on_lines_of_its_own_leaves_its_content_and_its_place():
     assert Page(html).links[0][0] == "#s-here" and "&lt;" not in html and "<strong>Words</strong>" in html
 
 
+def test_objects_within_lists_within_objects_are_values_of_a_component():
+    page = page_of("<Menu\n\titems={[\n{ a: [{ b: { c: '' } }] },\n]}\n/>\n\nAfter.")
+    assert "Menu" not in page and "items" not in page and "After." in page
+    page = page_of("<Table\n\tlabels={{\n\t\tnote: 'On {{date}}. Click.',\n\t}}\n/>\n\nAfter.")
+    assert "labels" not in page and "After." in page
+
+
 def test_words_of_cells_do_not_touch_and_an_embedded_video_is_a_link():
     assert "a b" in words_of(page_of("x <td>a</td><td>b</td>"))
     html = page_of('<iframe src="https://video.example/1" title="A video" allowfullscreen></iframe>')
@@ -731,7 +738,16 @@ def test_words_of_cells_do_not_touch_and_an_embedded_video_is_a_link():
 
 
 @pytest.mark.parametrize(
-    "text", ["<Tab " * 20_000, "<Tab>\n" * 20_000, "<Tab a={" * 20_000, "<b-c>" * 20_000 + "</b-c>" * 20_000]
+    "text",
+    [
+        "<Tab " * 20_000,
+        "<Tab>\n" * 20_000,
+        "<Tab a={" * 20_000,
+        "<Tab a={{{{{{{{{" * 10_000,
+        "<Tab a={{" + "{}x" * 40_000 + "\n/>",
+        "<Tab\na={({\n" * 10_000,
+        "<b-c>" * 20_000 + "</b-c>" * 20_000,
+    ],
 )
 def test_many_tags_of_components_cost_little(text):
     assert render_text({"body": text}).html is not None

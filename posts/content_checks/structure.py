@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from markdown_it.rules_block.table import escapedSplit
+
 from posts.content_checks.registry import Told, Unread, check
 from posts.content_checks.text import WORDS, CheckedText, Spot, spot_of
 from posts.rendering.blocks import comments_in, words_in
@@ -54,6 +56,35 @@ def _sections(text: CheckedText) -> Iterator[tuple[str, Spot, int]]:
             is_full = True
     if not is_full:
         yield title, spot, words
+
+
+@check("table-cells", "advises", inputs=["intro", "body"])
+def table_cells(text: CheckedText) -> Iterator[Told]:
+    """Yield rows with more cells than their table has columns: Markdown leaves the rest out."""
+    columns = 0
+    for field, block in text.blocks:
+        if block.kind != "row" or "|" not in block.source:
+            continue
+        cells = _cells_of(block.source)
+        if "table head" in block.setting:
+            columns = len(cells)
+        elif len(cells) > columns > 0 and (lost := " ".join(filter(None, cells[columns:]))):
+            width = f"{columns} column{'s' if columns > 1 else ''}"
+            yield (
+                f"This row has {len(cells)} cells and its table {width}, so readers don’t see “{lost[:80]}”. "
+                "Write a vertical line within a cell as \\|, in code too.",
+                spot_of(field, block),
+            )
+
+
+def _cells_of(source: str) -> list[str]:
+    """Return the cells of a row as written. The lines at both ends of the row are not cells."""
+    cells = [cell.strip() for cell in escapedSplit(source.lstrip(" \t>").rstrip())]
+    if cells and not cells[0]:
+        cells.pop(0)
+    if cells and not cells[-1]:
+        cells.pop()
+    return cells
 
 
 @check("comment", "advises", inputs=["intro", "body"])

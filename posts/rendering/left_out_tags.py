@@ -36,7 +36,11 @@ _OF_A_MODEL = re.compile(
     r"answer|artifact|tool_?\w*|function_?\w*)(?=[\s/>])",
     re.IGNORECASE,
 )
-_VALUE = r"""(?:[^\s"'=<>`{]++|'[^']*+'|"(?:\{\{[^{}]*+\}\}|[^"])*+"|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\})"""
+# Objects within lists within objects, as values of components have them.
+_IN_BRACES = r"[^{}]*+"
+for _ in range(8):
+    _IN_BRACES = rf"(?:[^{{}}]++|\{{{_IN_BRACES}\}})*+"
+_VALUE = rf"""(?:[^\s"'=<>`{{]++|'[^']*+'|"(?:\{{\{{[^{{}}]*+\}}\}}|[^"])*+"|\{{{_IN_BRACES}\}})"""
 ATTRIBUTE = rf"\s++(?:[A-Za-z_:@#*][\w:.@#*-]*+(?:\s*+=\s*+{_VALUE})?|\{{\.\.\.[^{{}}]*+\}})"
 _TAG_OF_LINE = re.compile(rf"\s*+</?([A-Za-z][\w.-]*+)((?:{ATTRIBUTE})*+)\s*+/?>")
 _CLOSING = re.compile(r"</([A-Za-z][\w.-]*+)")

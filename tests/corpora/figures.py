@@ -41,6 +41,9 @@ _LEFT_OUT = (
 _OTHER_FILE = re.compile(r"\.(?!md|mkd|mdown|markdown|html?\b)[a-z0-9]{2,5}(?:$|[?#])", re.IGNORECASE)
 _INLINE_TAGS = re.compile(r"</?(?:span|font|b|i|em|strong|u|small|code|a|sup|sub|kbd|mark)\b[^<>]*>", re.IGNORECASE)
 _INLINE = frozenset("a abbr b code del em i ins kbd mark s span strong sub sup".split())
+_HEAD = re.compile(r"\A\ufeff?\s*(?:---|\+\+\+)\s*\n.*?\n(?:---|\+\+\+|\.\.\.)[ \t\r]*(?:\n|\Z)", re.DOTALL)
+# Of a link whose address a template makes.
+_ADDRESS = re.compile(r"(?<=\])\([^()\s]*\{[{%][^(){}]*[}%]\}[^()\s]*\)")
 # A tag that the author wrote as text.
 _MEANT_AS_TEXT = re.compile(r"(?:\\<|&lt;|&#60;)/?([\w.-]+)", re.IGNORECASE)
 _TAGS = re.compile(r"""</?[A-Za-z](?:[^<>"']|"[^"\n]*"|'[^'\n]*')*>|</?[A-Za-z][^<>]*>""")
@@ -180,10 +183,15 @@ def _letters(text: str) -> str:
 
 def words_of_source(text: str) -> set[str]:
     """Return the words in a Markdown text that readers must find on its page."""
+    from posts.rendering.emoji_names import EMOJI
+
     text = re.sub(r"\[\^[^\[\]]*\]", " ", _FENCE.sub("", text))
     text = html_entities.unescape(text.replace("&lt;", " "))
+    # A page shows the character that a short name stands for.
+    text = re.sub(r":([\w+-]{1,40}):", lambda found: " " if found[1] in EMOJI else found[0], text)
     # In code everything stays; templates and tags there are words too, but the ones outside must not hide others.
     text = _INLINE_TAGS.sub("", text)
+    text = _ADDRESS.sub(" ", text)
     for pattern in _LEFT_OUT:
         text = pattern.sub(" ", text)
     text = _TAGS.sub(" ", text)
@@ -247,7 +255,7 @@ def _count_page(counted: Figures, row) -> list[str]:
         counted.with_tags.append(f"{row.label}: {' '.join(tags[:6])}")
     counted.syntax += Counter({kind: count for kind, count in syntax.items() if kind not in tags})
     body = re.sub(r"\A\s*(?:[A-Za-z][\w -]{0,30}:[^\n]*(?:\n|\Z))+(?:---+[ \t]*)?(?:\n|\Z)", "", text)
-    body = re.sub(r"\A\s*(?:---|\+\+\+)\s*\n.*?\n(?:---|\+\+\+)[ \t]*(?:\n|\Z)", "", body, flags=re.DOTALL)
+    body = _HEAD.sub("", body)
     shown = page.words | set(_words(record["title"])) | set(_words(record.get("summary", "")))
     for image in record.get("image_sources", ()):
         shown.update(_words(" ".join(str(value) for value in image.values())))
