@@ -441,6 +441,41 @@ def test_authors_come_by_name_and_their_mail_addresses_do_not(tmp_path):
     assert "ann@example.org" not in json.dumps(record)
 
 
+@pytest.mark.parametrize(
+    ("written", "names", "kept"),
+    [
+        ("'[Ann Hall](https://ann.example.org)'", ["Ann Hall"], "[Ann Hall](https://ann.example.org)"),
+        ("'<a href=\"https://a.example\">Ann Hall</a>'", ["Ann Hall"], '<a href="https://a.example">Ann Hall</a>'),
+        ("'[Ann Hall](https://a.example) (Acme), [Bo Lind](https://b.example) and [Cy](https://c.example)'",
+         ["Ann Hall (Acme)", "Bo Lind", "Cy"], None),
+        ("Ann Hall <ann@example.org>", ["Ann Hall"], "Ann Hall"),
+        ("[Ann Hall (ann@example.org), Bo Lind]", ["Ann Hall", "Bo Lind"], ["Ann Hall", "Bo Lind"]),
+        ("ann@example.org", None, None),
+        ("'@annhall'", ["@annhall"], None),
+    ],
+)  # fmt: skip
+def test_authors_are_shown_without_links_and_mail_addresses(tmp_path, written, names, kept):
+    record = read_one(tmp_path, f"---\nauthor: {written}\n---\nText.").head_revision.snapshot
+    assert record.get("authors") == names and "ann@example.org" not in json.dumps(record)
+    assert kept is None or record["payload"]["author"] == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("% Drain a queue\n  without loss\n% Ann Hall; Bo Lind\n% 2 April 2019\n\nText.",
+         ("Drain a queue without loss", ["Ann Hall", "Bo Lind"], "2019-04-02", "Text.")),
+        ("% Only a title\n\nText.", ("Only a title", None, "2021-03-04", "Text.")),
+        # Comments of LaTeX.
+        ("% a\n% b\n% c\n% d\n\nText.", ("A text", None, "2021-03-04", "% a\n% b\n% c\n% d\n\nText.")),
+        ("%not a block\n\nText.", ("A text", None, "2021-03-04", "%not a block\n\nText.")),
+    ],
+)  # fmt: skip
+def test_a_title_block_of_pandoc_is_front_matter(tmp_path, text, shown):
+    record = read_one(tmp_path, text).head_revision.snapshot
+    assert (record["title"], record.get("authors"), record["published_on"], record["body"]) == shown
+
+
 def test_nothing_that_a_file_says_of_itself_opens_a_gate(tmp_path, client):
     names = [field.name for field in Post._meta.get_fields()] + [field.name for field in Revision._meta.get_fields()]
     names += ["__class__", "is_superuser", "noindex", "review_state", "source_id", "hash", "approved"]

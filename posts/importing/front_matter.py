@@ -32,6 +32,12 @@ _COMMENT = re.compile(r"<!--(.*?)-->[ \t]*\n?", re.DOTALL)
 # One of these must be present: a text may also begin with “Summary: …” or “Author: …”.
 _STRONG_KEYS = {"title", "date", "slug", "tags", "category", "categories", "permalink", "saveas"}
 _PLAIN_LINE = re.compile(r" {0,3}(?:\.\. )?([A-Za-z][\w-]{0,40}):(?:[ \t]+(.*)|)")
+# At most three lines with a percent sign, each with lines that go on; more are comments of LaTeX.
+_TITLE_BLOCK = re.compile(
+    r"%[ \t]+(\S[^\n]{0,300}(?:\n[ \t]+\S[^\n]{0,300}){0,3})"
+    r"(?:\n%[ \t]*([^\n]{0,300}(?:\n[ \t]+\S[^\n]{0,300}){0,20}))?(?:\n%[ \t]*([^\n]{0,300}))?[ \t]*"
+    r"(?:\n[ \t]*(?:\n|\Z)|\Z)"
+)
 # The end of front matter without an opening fence, as in Hexo and Bear.
 _END_ALONE = re.compile(r"-{3,}|_{3,}")
 
@@ -82,7 +88,7 @@ def split_front_matter(text: str) -> FrontMatter:
     if rest.startswith("{"):
         head = _json_head(rest, line)
     else:
-        head = _fenced_head(rest, line) or _plain_head(rest) or _head_with_an_end(rest, line)
+        head = _fenced_head(rest, line) or _title_block(rest) or _plain_head(rest) or _head_with_an_end(rest, line)
     if head is None:
         return _with_unread(FrontMatter(body=text), text)
     return _with_unread(_at_its_end(head, lead + head.body if lead.strip() else head.body), text)
@@ -165,6 +171,21 @@ def _json_head(text: str, line: int) -> FrontMatter | None:
         where = line + getattr(error, "lineno", 1) - 1
         raise FrontMatterRefused(f"The front matter is not valid JSON (line {where}).") from None
     return FrontMatter(*both_of(values), text[end:].removeprefix("\n"), repeated=tuple(repeated))
+
+
+def _title_block(text: str) -> FrontMatter | None:
+    """Return the title, authors and date of Pandoc's title block; None if there is none.
+
+    Source of the form: https://pandoc.org/MANUAL.html#extension-pandoc_title_block.
+    """
+    found = _TITLE_BLOCK.match(text)
+    if not found:
+        return None
+    title, names, date = (" ".join((part or "").split()) for part in found.groups())
+    authors = [name.strip() for name in names.split(";") if name.strip()]
+    said: dict[str, Any] = {"title": title, "authors": authors, "date": date}
+    said = {key: value for key, value in said.items() if value}
+    return FrontMatter(said, said.copy(), text[found.end() :])
 
 
 def _plain_head(text: str) -> FrontMatter | None:

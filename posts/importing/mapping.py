@@ -43,6 +43,11 @@ from posts.records.schema import RecordDict
 from posts.rendering.from_html.words import one_line
 
 MAX_BYTES = 64 * 1024
+# A person as a link to a page of theirs, and what stands between two of them.
+_LINKED = re.compile(r"\[([^\[\]]{1,200})\]\([^()\s]{0,500}\)")
+_LINK_TAG = re.compile(r"</?a(?:\s[^<>]{0,500})?>")
+_NEXT_LINKED = re.compile(r"(?<=\))\s*(?:,|;|&|\band\b)\s*(?:and\b\s*)?")
+_MAIL = re.compile(r"[<(\[]?(?:mailto:)?[^\s<>()\[\],;@]{1,64}@[^\s<>()\[\],;@]{1,200}\.\w{2,30}[>)\]]?")
 # What a foreign key can become. The first four are kinds of fields of a record, by how a value is taken into them.
 LINES = ("title", "reference", "topic", "code_language", "difficulty", "language")
 TEXTS = ("intro", "summary", "ai_brief")
@@ -335,7 +340,9 @@ class Fields:
     def _take_list(self, target: str, value: Any, words: Words, key: str) -> bool:
         items, is_whole = self._items(words, splits=target in ("tags", "stack", "tools") and key.lower() != "tag")
         if target == "authors":
-            is_whole = self._without_addresses(key, value, is_whole)
+            names = list(dict.fromkeys(name for item in items for name in people_in(item)))
+            is_whole = self._without_addresses(key, value, is_whole and names == items)
+            items = names
         listed = self.record.setdefault(target, [])
         listed += [item for item in items if item not in listed]
         if not listed:
@@ -491,8 +498,23 @@ class Fields:
             self.warnings.append("an author's mail address was not stored")
         kept = [{name: item for name, item in person.items() if name.lower() not in hidden}
                 if isinstance(person, dict) else person for person in people]  # fmt: skip
-        self.payload[key] = kept if isinstance(value, list) else kept[0]
+        if any(isinstance(person, str) and _MAIL.search(person) for person in kept):
+            self.warnings.append("an author's mail address was not stored")
+            kept = [_without_mail(person) if isinstance(person, str) else person for person in kept]
+        if any(kept):
+            self.payload[key] = kept if isinstance(value, list) else kept[0]
         return True
+
+
+def people_in(text: str) -> list[str]:
+    """Return the names of people in the text of one author: without links to their pages and without mail addresses."""
+    parts = _NEXT_LINKED.split(text) if len(_LINKED.findall(text)) > 1 else [text]
+    names = (_without_mail(one_line(_LINK_TAG.sub("", _LINKED.sub(r"\1", part)))) for part in parts)
+    return [name for name in names if name]
+
+
+def _without_mail(text: str) -> str:
+    return " ".join(_MAIL.sub(" ", text).split()).strip(" ,;")
 
 
 # The meaning of a key outside the table, by its target in a mapping file.
