@@ -55,6 +55,17 @@ def test_a_session_ends_when_nothing_was_asked_for_some_time(superuser, settings
     assert not is_in(client)
 
 
+def test_a_session_that_was_used_while_the_clock_was_ahead_ends_no_later_than_others(superuser, settings, later):
+    settings.SESSION_IDLE_MINUTES = 20
+    client = signed_in()
+    later(minutes=15)
+    assert is_in(client)
+    later(minutes=-15)
+    assert is_in(client)
+    later(minutes=21)
+    assert not is_in(client)
+
+
 def test_a_session_ends_some_hours_after_the_sign_in_however_busy_it_is(superuser, settings, later):
     settings.SESSION_COOKIE_AGE, settings.SESSION_IDLE_MINUTES = 3600, 50
     client = signed_in()

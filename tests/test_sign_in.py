@@ -229,6 +229,15 @@ def test_codes_wait_as_passwords_do(reviewer):
         begin_code(reviewer, now=now + datetime.timedelta(seconds=2))
 
 
+def test_a_wait_from_a_clock_that_was_ahead_shuts_nobody_out_and_tries_are_counted_on(reviewer):
+    now = timezone.now()
+    for _ in range(5):
+        begin_code(reviewer, now=now + datetime.timedelta(days=3))
+    begin_code(reviewer, now=now)
+    with pytest.raises(MustWait, match="Wait 4 seconds"):
+        begin_code(reviewer, now=now)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_many_tries_at_once_no_more_pass_than_are_free():
     acts = [lambda: begin_sign_in("reviewer", address="192.0.2.1") for _ in range(20)]

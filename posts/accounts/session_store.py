@@ -34,7 +34,8 @@ class SessionStore(DatabaseStore):
             return {}
         now = timezone.now()
         data: dict[str, Any] = self.decode(row.session_data)
-        if row.user_id and (row.seen_at is None or now - row.seen_at > SEEN_EVERY) and BEGAN in data:
+        # Far from now on either side: a clock that was ahead must not move the end for hours.
+        if row.user_id and (row.seen_at is None or abs(now - row.seen_at) > SEEN_EVERY) and BEGAN in data:
             # A database that is read-only for a while ends no session.
             with suppress(DatabaseError):
                 ends = WebSession.end_of(data[BEGAN], now)
