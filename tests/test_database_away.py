@@ -51,6 +51,7 @@ class Web:
             return answer.status, answer.headers, answer.read().decode(), time.monotonic() - began
 
     def is_up(self):
+        assert self.process.poll() is None, self.log()
         with contextlib.suppress(OSError):
             return self.ask("/")[0] == 200
         return False

@@ -92,12 +92,21 @@ VALUE = {
 }
 
 
+def is_kept(name, clock):
+    """Store a value after the time for which a broken cache is left alone; return whether it came back.
+
+    A busy machine may take longer than a cache is waited for, so once is no proof that it does not work.
+    """
+    clock[0] += shared_cache.SILENT_SECONDS + 1
+    cache_set(name, VALUE, 60)
+    return cache_get(name) == VALUE
+
+
 @needs_redis
-def test_the_cache_reads_nothing_that_somebody_else_stored_there(server):
+def test_the_cache_reads_nothing_that_somebody_else_stored_there(server, clock):
     with cache_of(server.url):
-        cache_set("page", VALUE, 60)
+        wait_until(lambda: is_kept("page", clock))
         (name,) = server.client.keys()
-        assert cache_get("page") == VALUE
         server.client.set(name, pickle.dumps("forged"))
         assert cache_get("page") is None
 
@@ -123,7 +132,8 @@ def locked(server):
 @pytest.mark.parametrize("broken", [stopped, frozen, full, locked])
 def test_a_redis_in_trouble_is_left_alone_for_a_while_and_used_again_afterwards(server, clock, caplog, broken):
     with cache_of(server.url):
-        cache_set("page", VALUE, 60)
+        wait_until(lambda: is_kept("page", clock))
+        caplog.clear()
         broken(server)
         cache_set("other", VALUE, 60)
         assert caplog.text.count("The cache does not work") == 1
@@ -136,9 +146,7 @@ def test_a_redis_in_trouble_is_left_alone_for_a_while_and_used_again_afterwards(
         mend.config_set("maxmemory", "0")
         mend.config_set("requirepass", "")
         mend.close()
-        clock[0] += shared_cache.SILENT_SECONDS + 1
-        cache_set("page", VALUE, 60)
-        assert cache_get("page") == VALUE
+        wait_until(lambda: is_kept("page", clock))
 
 
 @pytest.mark.parametrize(
