@@ -43,6 +43,7 @@ WORK = {"saves": 2, "decisions": 2, "imports": 1}
 # Within this time a change is seen everywhere. A request that is sent later tells the new truth, or is wrong.
 SETTLED_SECONDS = 1
 SAVE_TRIES = 5
+SIGN_IN_TRIES = 20
 IMPORTED = 5
 FAILED = re.compile(r'"level": "(error|critical)"')
 
@@ -321,7 +322,8 @@ class Rehearsal:
         self.counts["saves"] += 1
 
     def page(self, address, cookies):
-        for _ in range(3):
+        # The page that follows a sign-in may come from the other version, which then asks for one too.
+        for _ in range(SIGN_IN_TRIES):
             name, status, headers, page = self.balancer.ask(address, cookies=cookies)
             self.counts["requests"] += 1
             keep(headers, cookies)

@@ -101,8 +101,12 @@ def retire(name):
 
 def take_back(_):
     """Roll back the newest import."""
-    from posts.importing.rollback import roll_back_batch
     from posts.models import ImportBatch
+
+    try:
+        from posts.importing.rollback import roll_back_batch
+    except ImportError:  # release 0.1.0
+        from posts.operations.roll_back_batch import roll_back_batch
 
     batch = ImportBatch.objects.filter(state="finished").latest("pk")
     roll_back_batch(batch, by=person("Staff", "cleo"))
