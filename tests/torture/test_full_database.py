@@ -1,4 +1,4 @@
-"""A PostgreSQL whose tables have no room. It needs root, to mount a small disk."""
+"""A PostgreSQL whose tables or whose write-ahead log have no room. It needs root, to mount a small disk."""
 
 import contextlib
 import os
@@ -7,6 +7,7 @@ import subprocess
 from html import unescape
 from urllib.parse import urlencode
 
+import psycopg
 import pytest
 from django.conf import settings
 
@@ -24,6 +25,8 @@ pytestmark = [
     pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="about PostgreSQL"),
 ]
 FREE_MB = 8
+# A segment of the log has 16 MB, and the server keeps a few.
+LOG_MB = 100
 BEFORE = f"""
 from django.contrib.auth.models import Group, User
 from tests.factories import make_post
@@ -65,6 +68,23 @@ def server(sites):
         assert done.returncode == 0, done.stderr
         server.post = int(done.stdout)
         yield server
+
+
+class ProductionWeb(Web):
+    """A web process behind a proxy that speaks TLS, as in production: with DEBUG, Django shows errors of its own."""
+
+    def __init__(self, site, folder):
+        production = {
+            "DEBUG": "off", "SECRET_KEY": secrets.token_urlsafe(50), "ALLOWED_HOSTS": "localhost",
+            "SITE_URL": "https://localhost", "BEHIND_PROXY": "on", "STATIC_ROOT": str(folder),
+        }  # fmt: skip
+        done = site.run("collectstatic", "--noinput", environment=SETTINGS | production)
+        assert done.returncode == 0, done.stderr
+        super().__init__(site.url, **production)
+
+    def ask(self, path, method="GET", body=None, **headers):
+        proxy = {"Host": "localhost", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
+        return super().ask(path, method, body, **proxy, Referer=f"https://localhost{path}", **headers)
 
 
 class Editor:
@@ -143,3 +163,55 @@ def test_readers_see_everything_and_nobody_saves_while_the_disk_of_the_tables_is
         assert "Traceback" not in web.log() and '"level": "error"' not in web.log(), web.log()[-3000:]
         postgres.do("DROP DATABASE tight WITH (FORCE)")
         postgres.do("DROP TABLESPACE small")
+
+
+def test_the_site_is_away_while_the_disk_of_the_log_is_full_and_keeps_what_it_has_saved(server, tmp_path):
+    """The server ends, because it promises nothing without its log; somebody starts it when there is room."""
+    log, folder = server.folder / "data" / "pg_wal", server.folder / "small"
+    site = Site(server.url)
+    server.ask("ALTER SYSTEM SET synchronous_commit = on", "ALTER SYSTEM SET full_page_writes = on")
+    server.stop()
+    with small_disk(folder, server.folder.stat(), LOG_MB):
+        subprocess.run(["cp", "-a", f"{log}/.", str(folder)], check=True)
+        log.rename(log.with_name("former_wal"))
+        log.symlink_to(folder)
+        server.start()
+        web = ProductionWeb(site, tmp_path / "static")
+        try:
+            wait_until(web.is_up)
+            editor = Editor(web, server.post)
+            assert editor.save(editor.form(), "Saved while there was room.")[0] == 302
+            form = editor.form()
+            filler = fill(folder)
+            others = (
+                "SELECT pg_logical_emit_message(false, 'others', repeat('x', 1000000)) FROM generate_series(1, 400)"
+            )
+            with pytest.raises(psycopg.OperationalError):
+                site.do(others)
+            wait_until(lambda: not server.is_running)
+            server.wait()
+            for answer in (
+                *(web.ask(path) for path in ("/", "/posts/open/", "/feed/", "/search/?q=pool")),
+                editor.save(form, "Nobody can keep this."),
+                editor.ask(editor.address),
+            ):
+                assert (answer[0], answer[1]["Retry-After"]) == (503, "10"), answer[2]
+                assert "The site is not available at the moment" in answer[2]
+            assert (web.ask("/healthz")[0], web.ask("/readyz")[0]) == (200, 503)
+            path = tmp_path / "posts.jsonl"
+            path.write_text(lines_of(rich_record(number) for number in range(100)))
+            full = site.run("import_posts", path, driver=[])
+            assert full.returncode == 74 and "Traceback" not in full.stderr, full.stderr
+            filler.unlink()
+            server.start()
+            # Then it heals alone.
+            wait_until(web.is_up)
+            assert site.ask("SELECT body FROM posts_post") == [("Saved while there was room.",)]
+            assert editor.save(form, "Saved again.")[0] == 302
+            again = site.run("import_posts", path, driver=[])
+            assert again.returncode == 0, again.stderr
+            assert site.ask("SELECT count(*) FROM posts_post") == [(101,)]
+        finally:
+            web.end()
+        assert "Traceback" not in web.log() and '"level": "error"' not in web.log(), web.log()[-3000:]
+        server.stop()
