@@ -527,7 +527,7 @@ MUTATIONS = [
         "Posts of a paused generator come in held",
         "posts/importing/plan.py",
         "completed",
-        "distinct((*verdict.holds, *paused(verdict.record)))",
+        'distinct((*verdict.holds, *paused(verdict.rows.post["generator"])))',
         "verdict.holds",
         "tests/test_generators.py paused",
     ),

@@ -3,10 +3,11 @@
 import json
 import os
 import signal
+import threading
 
 import pytest
 
-from posts.importing import checking
+from posts.importing import checking, pipeline, sources
 from posts.importing.checking import Checker
 from posts.importing.publication import Hold
 from posts.importing.readers.base import Row
@@ -33,8 +34,8 @@ def rows():
     return [*found, Row(9, b"", skip_reason="is in the trash")]
 
 
-def paused(record):
-    return [Hold("paused", "tired")] if record.get("payload", {}).get("generator") == "tired" else []
+def paused(generator):
+    return [Hold("paused", "tired")] if generator == "tired" else []
 
 
 def checked(checker, known):
@@ -91,3 +92,27 @@ def test_no_child_is_left_after_an_import(known, forking):
         pid = checker._child._pid
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+@pytest.mark.parametrize(("load", "forks"), [(0.9, True), (2.0, False)])
+def test_a_child_is_started_only_if_a_processor_is_free(load, forks, monkeypatch):
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    assert checking._can_fork() is forks
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("bytes_for_child", "forks"), [(pipeline.BYTES_FOR_CHILD, False), (0, True)])
+def test_a_child_is_started_only_if_much_is_left_to_read(bytes_for_child, forks, monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(checking, "_can_fork", lambda: asked.append(True))
+    monkeypatch.setattr(pipeline, "CHUNK_ROWS", dict.fromkeys(pipeline.CHUNK_ROWS, 1))
+    monkeypatch.setattr(pipeline, "BYTES_FOR_CHILD", bytes_for_child)
+    monkeypatch.setattr(sources, "READ_AT_ONCE", 1)
+    path = tmp_path / "posts.jsonl"
+    path.write_text("".join(json.dumps(RecordFactory(body="Words. " * 9000)) + "\n" for _ in range(3)))
+    with sources.open_source(str(path)) as source:
+        assert pipeline.import_source(source).created == 3
+    assert bool(asked) is forks

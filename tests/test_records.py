@@ -90,15 +90,15 @@ def test_what_is_no_json_is_named_by_its_character(line, place):
 def test_a_key_that_stands_twice_is_refused_unless_both_values_are_equal():
     line = b'{"source_id": "a", "title": "T", "body": "{\\"a\\": 1}", "payload": {"k": [1]%s}, "authors": []}'
     for rest, is_repeated in (b"", False), (b', "k" : [1]', True):
-        assert repeats_a_key(line % rest, dumped(line % rest)) is is_repeated
+        assert repeats_a_key(line % rest, quotes(line % rest)) is is_repeated
     # A text with a quote that is escaped as a number could make up for the quotes of a key.
     for rest in (b', "k": [2]', b', "k": [2], "q": "\\u0022\\u0022"'):
         with pytest.raises(RecordRefused, match="the key “k” twice, with different values"):
-            repeats_a_key(line % rest, dumped(line % rest))
+            repeats_a_key(line % rest, quotes(line % rest))
 
 
-def dumped(line):
-    return to_json(parse_record(line).to_dict()).decode()
+def quotes(line):
+    return to_json(parse_record(line).to_dict()).count(b'"')
 
 
 @given(

@@ -1,7 +1,8 @@
 """Checks the rows of an import while the database writes earlier ones: in a child process, else in a thread.
 
 Python runs one thread at a time, so a thread saves only the waits for the database. A child process uses a second
-processor. It is forked when the first chunk is full, because a small import is over before that pays.
+processor, if one is free, but handing over its results costs a tenth of the work. A small import is over before that
+pays.
 """
 
 import contextlib
@@ -15,17 +16,17 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
 
-from posts.importing.own_pipe import close_all_but, receive, send
+from posts.importing.own_pipe import SharedSheet, close_all_but, receive, send
 from posts.importing.plan import Incoming, RefusedRow, Settled, checked_rows, completed
 from posts.importing.publication import Hold
 from posts.importing.readers.base import Row
+from posts.importing.writers.rows import RecordRows
 from posts.models import ImportBatch, ImportIssue
-from posts.records.schema import RecordDict
 
 Verdict = Incoming | Settled | RefusedRow
 # {identity: hash of the line imported last} of posts that are known already.
 Known = dict[str, str]
-Paused = Callable[[RecordDict], Iterable[Hold]]
+Paused = Callable[[str], Iterable[Hold]]
 Checked = tuple[list[Incoming | Settled], list[ImportIssue]]
 
 
@@ -39,7 +40,7 @@ class Checker(contextlib.AbstractContextManager["Checker"]):
         self._child: _Child | None = None
 
     def submit(self, rows: list[Row], known: Known, *, paused: Paused, more: bool) -> Callable[[], Checked]:
-        """Begin to check a chunk. paused: from holds_of_paused(). more: others are likely to follow it."""
+        """Begin to check a chunk. paused: from holds_of_paused(). more: many others are likely to follow it."""
         if self._child is None and more and _can_fork():
             self._child = _Child(self._only_new)
         if self._child is not None:
@@ -63,7 +64,12 @@ def _can_fork() -> bool:
     if sys.platform != "linux":
         # The libraries of other systems start threads of their own.
         return False
-    return threading.active_count() == 1 and len(os.sched_getaffinity(0)) > 1
+    return threading.active_count() == 1 and len(os.sched_getaffinity(0)) > 1 and _has_free_processor()
+
+
+def _has_free_processor() -> bool:
+    """Return whether fewer processes want to run than there are processors, as a mean of the last minute."""
+    return os.getloadavg()[0] < (os.cpu_count() or 1)
 
 
 class _Child:
@@ -72,9 +78,10 @@ class _Child:
     def __init__(self, only_new: bool) -> None:
         self._only_new = only_new
         self._pipe, theirs = Pipe()
+        self._sheet = SharedSheet()
         self._pid = os.fork()
         if self._pid == 0:
-            _check_until_the_end(theirs, only_new)
+            _check_until_the_end(theirs, self._sheet, only_new)
         theirs.close()
         self._waiting: Future[list[Verdict]] | None = None
         self._rows: list[Row] = []
@@ -100,11 +107,11 @@ class _Child:
         if self._waiting is None:
             return
         try:
-            parts = receive(self._pipe)
+            size = receive(self._pipe)
         except (EOFError, OSError):
-            parts = None
-        if parts is not None:
-            verdicts = [_unpacked(self._rows[at], *rest) for at, rest in parts]
+            size = None
+        if size is not None:
+            verdicts = [_unpacked(self._rows[at], *rest) for at, rest in self._sheet.read(size)]
         else:
             # The system ended it, or the check itself failed. The same here says why, or helps.
             verdicts = checked_rows(self._rows, self._known, only_new=self._only_new)
@@ -113,26 +120,30 @@ class _Child:
 
     def end(self) -> None:
         self._pipe.close()
+        self._sheet.close()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
 
 
-def _check_until_the_end(pipe: Connection, only_new: bool) -> NoReturn:
-    """Check what comes through the pipe until nobody holds its other end; this process never returns."""
+def _check_until_the_end(pipe: Connection, sheet: SharedSheet, only_new: bool) -> NoReturn:
+    """Check what comes through the pipe until nobody holds its other end; this process never returns.
+
+    A result goes to the sheet, and its size through the pipe.
+    """
     try:
         # The parent decides what a signal means.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        close_all_but(pipe.fileno())
+        close_all_but(pipe.fileno(), sheet.number)
         while True:
             rows, known = receive(pipe)
             try:
-                parts = _parts(rows, checked_rows(rows, known, only_new=only_new))
+                size = sheet.write(_parts(rows, checked_rows(rows, known, only_new=only_new)))
             except Exception:  # the parent meets it again, and reports it
-                parts = None
-            send(pipe, parts)
+                size = None
+            send(pipe, size)
     finally:
         # Nothing of the parent may be ended here: no connection, no temporary file.
         os._exit(0)
@@ -147,15 +158,17 @@ def _parts(rows: list[Row], verdicts: list[Verdict]) -> list[tuple[int, tuple[An
 def _parts_of(verdict: Verdict) -> tuple[Any, ...]:
     """Return what makes a verdict beside its row, which the parent has."""
     if isinstance(verdict, Incoming):
-        return (verdict.row.warnings, *(getattr(verdict, name) for name in _OF_INCOMING))
+        others = (getattr(verdict, name) for name in _OF_INCOMING)
+        return (verdict.row.warnings, verdict.rows.packed(), *others)
     return tuple(verdict[1:])
 
 
-_OF_INCOMING = ("line_hash", "source_id", "record", "rows", "fingerprint", "holds", "links")
+_OF_INCOMING = ("line_hash", "source_id", "fingerprint", "holds", "links")
 
 
 def _unpacked(row: Row, kind: type[Any], *parts: Any) -> Verdict:
     if kind is Incoming:
-        row.warnings, parts = parts[0], parts[1:]
+        row.warnings, packed, line_hash, source_id, *others = parts
+        return Incoming(row, line_hash, source_id, RecordRows.unpacked(packed), *others)
     verdict: Verdict = kind(row, *parts)
     return verdict

@@ -12,10 +12,8 @@ from posts.importing.publication import Hold
 from posts.listing.refresh import refresh_listings
 from posts.listing.site_stats import store_site_stats
 from posts.models import Generator, HoldReason, ImportBatch, Origin, Post
-from posts.models.post import generator_of
 from posts.operations.frame import note, operation
 from posts.operations.timeouts import long_statement_timeout
-from posts.records.schema import RecordDict
 from posts.review_queue.scoring import score_posts
 
 # How many names may wait for a description; a source that writes another name into each record fills no table.
@@ -45,19 +43,18 @@ def _keys_of(names: Collection[str]) -> dict[str, int]:
     return dict(Generator.objects.filter(name__in=names).values_list("name", "pk"))
 
 
-def holds_of_paused(batch: ImportBatch) -> Callable[[RecordDict], Iterable[Hold]]:
-    """Return a function that gives the holds of a record because its generator is paused."""
+def holds_of_paused(batch: ImportBatch) -> Callable[[str], Iterable[Hold]]:
+    """Return a function that gives the holds of a record for the generator that it names, which may be paused."""
     rows = Generator.objects.filter(state=Generator.State.PAUSED)
     if batch.generator_id is not None:
         own = [
             Hold(HoldReason.PAUSED, name) for name in rows.filter(pk=batch.generator_id).values_list("name", flat=True)
         ]
-        return lambda record: own
+        return lambda generator: own
     names = set(rows.values_list("name", flat=True))
 
-    def holds(record: RecordDict) -> Iterable[Hold]:
-        name = generator_of(record.get("payload", {}))
-        return [Hold(HoldReason.PAUSED, name)] if name in names else ()
+    def holds(generator: str) -> Iterable[Hold]:
+        return [Hold(HoldReason.PAUSED, generator)] if generator in names else ()
 
     return holds
 

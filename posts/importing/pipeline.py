@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import hashlib
+import itertools
 import os
 import socket
 import time
@@ -54,6 +55,10 @@ BULK_SETTINGS: dict[str, dict[str, int | str]] = {
     "sqlite": {"mmap_size": 0, "synchronous": "NORMAL", "wal_autocheckpoint": 8000},
     "postgresql": {"synchronous_commit": "off"},
 }
+# How much must be left to read so that a second process for the checks pays. To start it takes a twentieth of a second.
+BYTES_FOR_CHILD = 4 * 1024 * 1024
+# How often the garbage collector looks.
+CHUNKS_BETWEEN = 8
 # Another writer may take a source id or an address between SELECT and INSERT; then try again.
 ATTEMPTS = 5
 # How many records a rehearsal shows, and how many kinds, refusals and warnings a report tells apart.
@@ -386,14 +391,19 @@ class ImportRun:
                     mark, position = self.reader.mark(), self.reader.position()
                     known = known_line_hashes(read)
                     paused = holds_of_paused(self.batch)
-                    more = len(read) >= CHUNK_ROWS[connection.vendor]
-                    checked = checker.submit(read, known, paused=paused, more=more)
+                    checked = checker.submit(read, known, paused=paused, more=self._has_much_more(read, position))
                     coming = _Chunk(read, mark, position, checked)
                 if chunk:
                     yield chunk
                 if not coming:
                     return
                 chunk = coming
+
+    def _has_much_more(self, read: list[Row], position: int) -> bool:
+        """Return whether many rows are likely to follow those that were read last."""
+        if self.source.size is None:
+            return len(read) >= CHUNK_ROWS[connection.vendor]
+        return self.source.size - position > BYTES_FOR_CHILD
 
     def _most_rows(self, before: "_Chunk | None") -> int | None:
         """Return how many rows the next chunk may have; None: any number. before: a chunk that is not written yet."""
@@ -574,7 +584,7 @@ class _Chunk:
 
 @contextlib.contextmanager
 def _calm_collector() -> Iterator[Callable[[], object]]:
-    """Switch the garbage collector off, and call it between chunks.
+    """Switch the garbage collector off, and call it after every CHUNKS_BETWEEN chunks.
 
     A chunk makes a hundred thousand objects and no cycle; scanning them repeatedly costs a fifth of the time.
     """
@@ -583,7 +593,8 @@ def _calm_collector() -> Iterator[Callable[[], object]]:
         return
     gc.disable()
     try:
-        yield lambda: gc.collect(1)
+        rounds = itertools.cycle(range(CHUNKS_BETWEEN))
+        yield lambda: next(rounds) or gc.collect(1)
     finally:
         gc.enable()
 

@@ -42,6 +42,8 @@ PURGED = (
 KNOWN_ALREADY = "the post already exists (only new posts were requested)"
 
 
+# Those of a key and a value. A slug has none itself.
+QUOTES_OF_SLUG = 4
 # What a report counts by name: kinds of rows, and reasons.
 BREAKDOWN = ("kinds", "refusals", "warnings", "left_out", "held", "unknown_values", "generators")
 
@@ -53,11 +55,15 @@ class Incoming:
     row: Row
     line_hash: str
     source_id: str
-    record: RecordDict
     rows: RecordRows
     fingerprint: str
     holds: tuple[Hold, ...]
     links: tuple[str, ...] = ()  # the addresses in it that may lead to other posts of its source
+
+    @property
+    def record(self) -> RecordDict:
+        """The record, made again from its rows: they alone come from a process that checks."""
+        return self.rows.record
 
 
 class Settled(NamedTuple):
@@ -220,7 +226,7 @@ def validated(
     known: dict[str, str],
     *,
     only_new: bool = False,
-    paused: Callable[[RecordDict], Iterable[Hold]] = lambda record: (),
+    paused: Callable[[str], Iterable[Hold]] = lambda generator: (),
 ) -> tuple[list[Incoming | Settled], list[ImportIssue]]:
     """Return ([Incoming], [ImportIssue]) of a chunk, without using the database.
 
@@ -232,7 +238,7 @@ def validated(
 def completed(
     batch: ImportBatch,
     verdicts: Iterable[Incoming | Settled | RefusedRow],
-    paused: Callable[[RecordDict], Iterable[Hold]],
+    paused: Callable[[str], Iterable[Hold]],
 ) -> tuple[list[Incoming | Settled], list[ImportIssue]]:
     """Return the results of checked_rows() with what only the site knows. paused: from holds_of_paused()."""
     incoming: list[Incoming | Settled] = []
@@ -242,7 +248,7 @@ def completed(
             refused.append(issue_of(batch, ImportIssue.Kind.REFUSED, verdict.row, problems=verdict.problems))
             continue
         if isinstance(verdict, Incoming):
-            verdict.holds = distinct((*verdict.holds, *paused(verdict.record)))
+            verdict.holds = distinct((*verdict.holds, *paused(verdict.rows.post["generator"])))
         incoming.append(verdict)
     return incoming, refused
 
@@ -279,7 +285,6 @@ def checked_rows(
                     row,
                     line_hash,
                     record["source_id"],
-                    record,
                     columns,
                     fingerprint_of(record),
                     distinct((*row.holds, *own)),
@@ -297,7 +302,7 @@ def checked_record(row: Row) -> tuple[RecordDict, RecordRows]:
     record = row.parse()
     columns = RecordRows.of(record)
     # A snapshot has no slug.
-    row.check_keys(f'{columns.snapshot}"slug":"{slug}"' if (slug := record.get("slug")) else columns.snapshot)
+    row.check_keys(columns.snapshot.count('"') + (QUOTES_OF_SLUG if "slug" in record else 0))
     return record, columns
 
 
@@ -439,7 +444,7 @@ def _plan_known(plan: ChunkPlan, incoming: Incoming, post: Post) -> None:
         plan.count("unchanged", incoming.row)
         plan.refreshed.append(RefreshedPost(incoming, post))
     elif head.fingerprint == post.import_fingerprint:
-        claimed = claimed_version(incoming.record)
+        claimed = claimed_version(incoming.rows.brief)
         is_ahead = claimed and (version_parts(claimed) or ()) > (version_parts(head.version) or (0,))
         plan.count("updated", incoming.row)
         version = claimed if claimed and is_ahead else next_version(head.version)
@@ -532,10 +537,10 @@ def _follow_source(plan: ChunkPlan, incoming: Incoming, post: Post, recorded: di
 def _plan_new(plan: ChunkPlan, new: list[Incoming]) -> None:
     # The same order in every process: two that insert the same identities wait for each other, but never deadlock.
     new = _without_purged(plan, sorted(new, key=lambda item: item.source_id))
-    slugs = free_slugs([item.record for item in new])
+    slugs = free_slugs([item.rows.brief for item in new])
     former = free_former_slugs([item.row.former_slugs for item in new], taken=set(slugs))
     for item, slug, former_slugs in zip(new, slugs, former, strict=True):
-        version = claimed_version(item.record) or FIRST_VERSION
+        version = claimed_version(item.rows.brief) or FIRST_VERSION
         plan.created.append(NewPost(item, slug, version, former_slugs))
         plan.count("created", item.row)
         if item.holds:

@@ -50,7 +50,7 @@ def checked_record(token: ApiToken, raw: bytes) -> Incoming:
     generator = token.generator
     holds = [Hold(HoldReason.PAUSED, generator.name)] if generator.is_paused else []
     row = Row(1, raw.strip(SPACE))
-    incoming, refused = validated(ImportBatch.of_token(token), [row], {}, paused=lambda record: holds)
+    incoming, refused = validated(ImportBatch.of_token(token), [row], {}, paused=lambda generator: holds)
     for issue in refused:
         raise RecordRefused([Problem(pointer, message) for pointer, message in issue.problems])
     return next(item for item in incoming if isinstance(item, Incoming))

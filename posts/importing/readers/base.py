@@ -8,7 +8,8 @@ from typing import BinaryIO, ClassVar
 from posts.importing.mapping import Mapping
 from posts.importing.publication import Hold
 from posts.importing.sources import Source, SourceUnreadable
-from posts.records.schema import Problem, RecordDict, parse_record, repeats_a_key, validate_record
+from posts.records.clean import record_in
+from posts.records.schema import Problem, RecordDict, repeats_a_key, validate_record
 
 SAME_KEY_TWICE = "a key that was given twice with the same value was used once"
 
@@ -43,15 +44,14 @@ class Row:
 
     def parse(self) -> RecordDict:
         """Return the checked record of this row as a dict; RecordRefused if it is not one."""
-        record = parse_record(self.raw) if self.record is None else validate_record(self.record)
-        return record.to_dict()
+        return record_in(self.raw) if self.record is None else validate_record(self.record).to_dict()
 
-    def check_keys(self, dumped: str) -> None:
+    def check_keys(self, quotes: int) -> None:
         """Refuse a JSON text with two values for one key; note a key that was given twice with the same value.
 
-        dumped: its record as JSON.
+        quotes: how many its record has as JSON.
         """
-        if self.record is None and repeats_a_key(self.raw, dumped):
+        if self.record is None and repeats_a_key(self.raw, quotes):
             self.warnings += (SAME_KEY_TWICE,)
 
 

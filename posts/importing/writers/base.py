@@ -105,7 +105,7 @@ class BatchWriter:
                     "slug": slug,
                     "live_revision_id": None,
                     "live_approval_id": None,
-                    "needs_human_review": _asks_for_person(incoming.record),
+                    "needs_human_review": _asks_for_person(incoming.rows.brief),
                     "held": bool(incoming.holds),
                     "closed_until_decided": False,
                     "withdrawn_at": None,
@@ -130,7 +130,7 @@ class BatchWriter:
         )
         # The queue reads the names; what was written was their JSON.
         for post, (incoming, *_) in zip(posts, created, strict=True):
-            post["stack"] = incoming.record.get("stack", [])
+            post["stack"] = incoming.rows.brief.get("stack", [])
         flagged = [post["needs_human_review"] for post in posts]
         admit_new_posts(list(zip(posts, revisions, flagged, strict=True)), insert=self._insert)
 
@@ -155,7 +155,7 @@ class BatchWriter:
             Post.objects.filter(pk__in=changed).update(held=is_held)
 
     def _write_updated(self, updated: list["ChangedPost"]) -> None:
-        note_used_pictures(incoming.record for incoming, *_ in updated)
+        note_used_pictures(incoming.record for incoming, *_ in updated if UPLOADS_PATH in incoming.rows.snapshot)
         revision_ids = self.take_ids(Revision, len(updated))
         posts, revisions = [], []
         for (incoming, post, version), revision_id in zip(updated, revision_ids, strict=True):
@@ -257,27 +257,24 @@ class BatchWriter:
                 self.insert(Table(model, self.connection, child_columns(model)), rows)
 
     def _raise_flags(self, pairs: list[tuple[int, "Incoming"]]) -> None:
-        ReviewFlag.objects.bulk_create(
-            ReviewFlag(
-                post_id=post_id,
-                reason=ReviewFlag.Reason.SOURCE,
-                fingerprint=incoming.fingerprint,
-                batch_id=self.batch_id,
-                raised_at=self.now,
-            )
+        common = {"reason": ReviewFlag.Reason.SOURCE.value, "batch_id": self.batch_id, "raised_at": self.now}
+        flags = [
+            {"post_id": post_id, "fingerprint": incoming.fingerprint, **common}
             for post_id, incoming in pairs
-            if _asks_for_person(incoming.record)
-        )
+            if _asks_for_person(incoming.rows.brief)
+        ]
+        self._insert(ReviewFlag, flags, {"post_id", "fingerprint", *common})
 
     def _refreshed(self, incoming: "Incoming", post: Post) -> Columns:
         """Return the columns for new claims and counts of an unchanged text."""
-        claim = incoming.record.get("flags", {}).get("needs_human_review")
+        brief = incoming.rows.brief
+        claim = brief.get("flags", {}).get("needs_human_review")
         flags = {key: value for key, value in post.flags.items() if key != "needs_human_review"}
         return {
             "id": post.pk,
-            "view_count": incoming.record.get("view_count"),
-            "claimed_revision": incoming.record.get("revision", {}),
-            "claimed_hash": incoming.record.get("hash", ""),
+            "view_count": brief.get("view_count"),
+            "claimed_revision": brief.get("revision", {}),
+            "claimed_hash": brief.get("hash", ""),
             "flags": flags if claim is None else flags | {"needs_human_review": claim},
             "known_generator_id": self.generator_of(incoming),
             "import_fingerprint": incoming.fingerprint,

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateField, Field, Model
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from posts.models import ChecklistItem, ImageSource, Post
 from posts.models.checklist_item import item_columns
@@ -19,6 +19,8 @@ from posts.records.schema import RecordDict
 
 # The columns of one row, by attribute.
 Columns = dict[str, Any]
+# The keys of a record that planning and writing read.
+BRIEF = ("source_id", "title", "slug", "stack", "view_count", "revision", "hash", "flags")
 # A row in the order of a table's columns, ready for the driver.
 DriverRow = tuple[Any, ...]
 
@@ -71,13 +73,14 @@ class RecordRows:
     """A canonical record dict as columns, with all JSON as text.
 
     post: columns of Post. images and items: tuples of what follows the post in child_columns(). snapshot: that of its
-    revision.
+    revision. brief: the record without long texts, for decisions about it.
     """
 
     post: Columns
     images: list[DriverRow]
     items: list[DriverRow]
     snapshot: str
+    brief: RecordDict
 
     @classmethod
     def of(cls, record: RecordDict) -> Self:
@@ -94,7 +97,29 @@ class RecordRows:
         take = itemgetter(*child_columns(ChecklistItem)[1:])
         points = enumerate(record.get("checklist", ()), 1)
         items = [take({"position": position, **item_columns(text)}) for position, text in points]
-        return cls(post, images, items, _json_text({key: value for key, value in record.items() if key != "slug"}))
+        snapshot = _json_text({key: value for key, value in record.items() if key != "slug"})
+        return cls(post, images, items, snapshot, {key: record[key] for key in BRIEF if key in record})
+
+    @property
+    def record(self) -> RecordDict:
+        """Return the record. A snapshot has no slug."""
+        record: RecordDict = from_json(self.snapshot)
+        return record | {"slug": self.brief["slug"]} if "slug" in self.brief else record
+
+    def packed(self) -> tuple[Any, ...]:
+        """Return the same as values that cost little to hand to another process."""
+        return (*self.post.values(), self.images, self.items, self.snapshot, self.brief)
+
+    @classmethod
+    def unpacked(cls, values: tuple[Any, ...]) -> Self:
+        """Return the RecordRows from packed()."""
+        names = _record_columns()
+        return cls(dict(zip(names, values, strict=False)), *values[len(names) :])
+
+
+@cache
+def _record_columns() -> tuple[str, ...]:
+    return tuple(post_columns({}))
 
 
 # Models of a post's children, and their place in RecordRows.
