@@ -198,21 +198,25 @@ def _counts(terms: tuple[Term, ...]) -> tuple[dict[int, int], int]:
 def most_used(numbers: tuple[tuple[Kind, int], ...]) -> list[Term]:
     """Return the most used terms with a list, in one query of many short index scans.
 
-    numbers: ((kind, how many of it), …).
+    numbers: ((kind, how many of it), …). They are the same objects until another row is read; nobody changes them.
     """
-    names = [field.attname for field in Term._meta.concrete_fields]
-    return [Term.from_db(connection.alias, names, row) for row in _rows_of_most_used(numbers)]
+    return _terms_of(_rows_of_most_used(numbers))
 
 
 def _rows_of_most_used(numbers: tuple[tuple[Kind, int], ...]) -> tuple[tuple[Any, ...], ...]:
     return tuple(planned_rows(connection, *_most_used_statement(numbers))) if settings.INDEXING else ()
 
 
+@lru_cache(maxsize=4)
+def _terms_of(rows: tuple[tuple[Any, ...], ...]) -> list[Term]:
+    names = [field.attname for field in Term._meta.concrete_fields]
+    return [Term.from_db(connection.alias, names, row) for row in rows]
+
+
 @lru_cache(maxsize=2)
 def _groups_of_all(rows: tuple[tuple[Any, ...], ...]) -> list[Group]:
     """Return the Groups that filter all posts: the same list, and with it its HTML, until another row is read."""
-    names = [field.attname for field in Term._meta.concrete_fields]
-    known = [Term.from_db(connection.alias, names, row) for row in rows]
+    known = _terms_of(rows)
     own = {term.pk: term.listed_count for term in known}
     return _groups(own, None, ChosenTerms(), lambda kind: own, known=known)
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,7 @@ from django.db import connection
 from django.db.models import Count, F
 from django.utils import timezone
 
+from posts.db.prepared_query import PreparedQuery
 from posts.models import ListedText, Origin, Post, QueueEntry, Revision, SiteFigure
 from posts.models.authorship import TYPED, WRITERS
 from posts.models.origin import declared_origin
@@ -179,9 +181,10 @@ def _generators() -> list[_Row]:
 
 def site_stats() -> SiteStats:
     """Return the SiteStats from the background job; without one, count now and store nothing."""
-    row = SiteFigure.objects.filter(name=NAME).first()
-    if row is not None and row.counted_at > timezone.now() - STALE_AFTER:
-        return _from_plain(row.value | {"counted_at": row.counted_at.isoformat()})
+    if rows := _stored_query(connection.vendor).raw_rows(name=NAME):
+        figures = _from_row(rows[0])
+        if figures.counted_at > timezone.now() - STALE_AFTER:
+            return figures
     kept = cache_get("site-figures")
     # Others can write to a shared cache, such as another version of the site.
     if isinstance(kept, dict) and kept.keys() == {field.name for field in fields(SiteStats)}:
@@ -189,6 +192,18 @@ def site_stats() -> SiteStats:
     figures = count_site_stats()
     cache_set("site-figures", _to_plain(figures), STATS_SECONDS)
     return figures
+
+
+@lru_cache(maxsize=2)
+def _stored_query(vendor: str) -> PreparedQuery:
+    return PreparedQuery(lambda name: SiteFigure.objects.filter(name=name).values_list("value", "counted_at"), name=str)
+
+
+@lru_cache(maxsize=2)
+def _from_row(row: tuple[Any, ...]) -> SiteStats:
+    """Return the SiteStats of a row as the driver gives it: the same object until another row is read."""
+    ((value, counted_at),) = _stored_query(connection.vendor).converted([row])
+    return _from_plain(value | {"counted_at": counted_at.isoformat()})
 
 
 def _to_plain(figures: SiteStats) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Self
 
 from django.apps import apps
@@ -168,11 +168,6 @@ class PostQuerySet(models.QuerySet["Post"]):
         """Annotate `written`: who wrote the text at the address (see posts.models.authorship)."""
         shown = Revision.objects.filter(pk=OuterRef("shown_revision")).written()
         return self.annotate(shown_revision=Coalesce("live_revision", "head_revision"), written=Subquery(shown))
-
-    def listed_in_order(self, keys: Iterable[int]) -> "list[Post]":
-        """Return the listed posts among primary keys as a list, in that order, with live texts."""
-        posts = self.with_live_texts().in_bulk(list(keys))
-        return [posts[key] for key in keys if key in posts and posts[key].is_listed]
 
 
 class Post(models.Model):

@@ -18,6 +18,7 @@ from django.utils.xmlutils import SimplerXMLGenerator
 
 from posts.db.change_log import LISTS, article_key
 from posts.listing.article_html import rendered_article, rendering_key, stored_articles
+from posts.listing.listed_posts import listed_in_order
 from posts.listing.picture_copies import are_copied, copies_of
 from posts.listing.publication_date import publication_moment
 from posts.models import ListedText, Post, PostTerm, Term
@@ -87,13 +88,13 @@ def _of_term(
     if term.slug != slug:
         return HttpResponsePermanentRedirect(reverse(name, args=[kinds, term.slug]))
     rows = PostTerm.objects.filter(term=term).order_by("-published_at", "-post_id")
-    posts = Post.objects.listed_in_order(rows.values_list("post_id", flat=True)[:FEED_POSTS])
+    posts = listed_in_order(rows.values_list("post_id", flat=True)[:FEED_POSTS])
     return answer(request, posts, title=f"{term.label} · {settings.SITE_NAME}", home=term.get_absolute_url())
 
 
 def _newest() -> list[Post]:
     rows = ListedText.objects.listed().order_by("-published_at", "-post")
-    return Post.objects.listed_in_order(rows.values_list("post_id", flat=True)[:FEED_POSTS])
+    return listed_in_order(rows.values_list("post_id", flat=True)[:FEED_POSTS])
 
 
 def _about(posts: list[Post]) -> str:

@@ -117,16 +117,23 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _home_posts() -> tuple[list[PostSummary], list[PostSummary]]:
     """Return summaries (newest posts, posts reviewed lately that are not among them): two index walks, one lookup."""
-    # Some may no longer be listed, if an import was closed a moment ago.
-    reach = 2 * (HOME_NEWEST + HOME_REVIEWED)
     newest, reviewed = (
-        list(ListedText.objects.order_by(*order).values_list("post_id", flat=True)[:reach])
-        for order in (("-published_at", "-post"), ("-reviewed_at", "-post"))
+        [pk for (pk,) in _first_query(connection.vendor, order).rows()] for order in ("-published_at", "-reviewed_at")
     )
     lines = read_summaries({*newest, *reviewed})
     newest = [pk for pk in newest if pk in lines][:HOME_NEWEST]
     reviewed = [pk for pk in reviewed if pk in lines and pk not in newest][:HOME_REVIEWED]
     return [lines[pk] for pk in newest], [lines[pk] for pk in reviewed]
+
+
+@lru_cache(maxsize=4)
+def _first_query(vendor: str, order: str) -> PreparedQuery:
+    """Return the PreparedQuery of the primary keys of the first posts in an order.
+
+    Some may no longer be listed, if an import was closed a moment ago, so there are twice as many as are shown.
+    """
+    reach = 2 * (HOME_NEWEST + HOME_REVIEWED)
+    return PreparedQuery(lambda: ListedText.objects.order_by(order, "-post").values_list("post_id")[:reach])
 
 
 def _ways_in() -> list[tuple[str, str, str, list[tuple[Term, int]]]]:

@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_datetime
 from pydantic import BeforeValidator, Field, PlainValidator, StringConstraints, WithJsonSchema
 
 from posts.db.keyset import Cursor, PageOrder
+from posts.listing.listed_posts import listed_in_order
 from posts.models import ListedText, Post, PostTerm, Term
 from posts.public.api.base import Parameter, Refusal
 from posts.public.lists import NEWEST_FIRST
@@ -114,7 +115,7 @@ def selected(given: dict[str, Any]) -> tuple[list[Post], Cursor | None]:
     """
     terms = _terms_of({name: given[name] for name in KINDS if name in given})
     keys, following = (_searched if "q" in given else _walked)(given, terms)
-    return Post.objects.listed_in_order(keys), following
+    return listed_in_order(keys), following
 
 
 def _walked(given: dict[str, Any], terms: list[Term]) -> tuple[list[int], Cursor | None]:
