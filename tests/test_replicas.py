@@ -12,7 +12,7 @@ from django.db import OperationalError
 from alphanode.postgresql.replicas import Mark, Replicas
 from tests.own_postgres import own_postgres
 from tests.own_replicas import own_replica
-from tests.page_processes import ROOT
+from tests.page_processes import ROOT, SETTINGS
 from tests.sites import Site
 from tests.test_database_away import Web
 from tests.waiting import wait_until
@@ -181,13 +181,60 @@ def test_a_flag_shows_although_the_replica_lags_and_the_replica_returns(primary,
 
     before = is_open()
     replica.pause()
-    done = Site(primary.url).run("shell", "-c", FLAG)
-    assert done.returncode == 0, done.stderr
+    run_on(primary, FLAG)
     wait_until(lambda: is_open() is not before)
     web.wait_for(None)
     replica.resume()
     web.wait_for("replica1")
     assert is_open() is not before
+
+
+STORE = """
+from posts.public.stored_pages import store_pages
+store_pages()
+"""
+
+
+def run_on(server, program):
+    done = Site(server.url).run("shell", "-c", program, environment=SETTINGS)
+    assert done.returncode == 0, done.stderr
+
+
+@on_postgres
+@pytest.mark.torture
+def test_a_stored_page_on_a_replica_that_lags_is_not_shown(primary, replica):
+    def start():
+        return Web(primary.url, DATABASE_REPLICA_URLS=replica.url, LOG_LEVEL="INFO")
+
+    def first_record(web):
+        """Return whether the JSON of the post came finished, and whether search engines may index it."""
+        wait_until(web.is_up)
+        status, headers, *_ = web.ask("/posts/first.json")
+        assert status == 200
+        return headers["Cache-Status"] == "AlphaNode; hit", "noindex" not in headers.get("X-Robots-Tag", "")
+
+    run_on(primary, STORE)
+    wait_until(lambda: replica.value("SELECT count(*) FROM posts_storedpage WHERE path = '/posts/first.json'") == 1)
+    before = start()
+    after = None
+    try:
+        is_finished, is_open = first_record(before)
+        assert is_finished
+        replica.pause()
+        run_on(primary, FLAG)
+        # For a second the process may show what it has.
+        wait_until(lambda: first_record(before)[1] is not is_open)
+        run_on(primary, STORE)
+        after = start()
+        # The replica still has the old page.
+        assert first_record(after) == (True, not is_open)
+        replica.resume()
+        for _ in range(5):
+            assert first_record(before)[1] is first_record(after)[1] is not is_open
+    finally:
+        before.end()
+        if after:
+            after.end()
 
 
 @on_postgres
