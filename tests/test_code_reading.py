@@ -17,7 +17,7 @@ from posts.code_reading.languages import LANGUAGES
 from posts.code_reading.reading import MAX_CODE, read_block
 from posts.code_reading.reading_process import MEMORY, SIZE
 from posts.content_checks import results
-from posts.content_checks.stored import block_results_of, check_revisions
+from posts.content_checks.stored import Stored, block_results_of, check_revisions
 from tests.factories import RecordFactory, make_post
 
 pytestmark = [pytest.mark.once]
@@ -274,7 +274,12 @@ def test_the_review_screen_counts_the_blocks_and_its_frame_shows_each_result(cli
     assert "Code blocks:" not in client.get(screen).content.decode()
     assert "Not checked yet." in client.get(frame).content.decode()
     check_revisions([post.head_revision_id])
-    assert [block.state for block in block_results_of(post.head_revision)] == ["broken", "parsed", "unread", "fragment"]
+    assert [block.state for block in block_results_of(Stored.of(post.head_revision))] == [
+        "broken",
+        "parsed",
+        "unread",
+        "fragment",
+    ]
     page = client.get(screen).content.decode()
     assert "Code blocks: 1 broken, 1 not checked, 1 read as fragments, 1 parsed." in page and frame in page
     shown = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", client.get(frame).content.decode()))

@@ -3,9 +3,13 @@
 import pytest
 from django import forms
 from django.forms.renderers import DjangoTemplates
+from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from alphanode.form_renderer import INPUTS, FormRenderer
+from posts.admin.posts.page import ImageRow
+from posts.admin.posts.record_form import record_forms
+from posts.templatetags.form_rows import form_row
 
 WIDGETS = [
     forms.TextInput,
@@ -41,3 +45,13 @@ def test_a_field_group_names_label_help_and_errors():
     assert '<p class="help" id="id_title_helptext">Short.</p>' in group
     assert 'class="errorlist" id="id_title_error"' in group
     assert 'aria-describedby="id_title_helptext id_title_error"' in group
+
+
+def test_an_empty_row_is_rendered_once_and_gets_its_own_names():
+    template = "admin/posts/post/_image_row.html"
+    image = {"url": "https://images.example/a.png", "source": "A host", "caption": "Words"}
+    for _ in range(2):
+        _, images, _ = record_forms({"image_sources": [image]})
+        for form in (*images.forms, images.empty_form):
+            row = ImageRow(form, 1)
+            assert form_row(template, row, form) == render_to_string(template, {"row": row})

@@ -15,7 +15,7 @@ from posts.importing.sources import open_source
 from posts.models import Post, SourceLink
 from posts.operations.change_slug import change_slug
 from posts.operations.record_revision import record_revision
-from tests.factories import person
+from tests.factories import make_post, person
 from tests.wsgi_site import WsgiSite
 
 pytestmark = pytest.mark.django_db
@@ -221,3 +221,22 @@ def test_a_link_without_a_post_is_a_finding_until_its_file_comes(source):
     assert "[[Nowhere]]" in told()["residue-markup"].message
     source({"gone.md": OTHER, "Nowhere.md": "---\ntitle: N\n---\nText."})
     assert "“gone.md”" not in told()["source-links"].message and "residue-markup" not in told()
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "words",
+    [
+        "[a](b.md)",
+        "[a](b.MKDN#part)",
+        "[a](b&#46;md)",
+        '[a]({{< ref "b" >}})',
+        "[a]\n\n[a]: b.mdwn",
+        "[a]({% link b %})",
+    ],
+)
+def test_a_text_that_came_from_nowhere_has_its_links_to_files_named(words):
+    post = make_post(body=f"Read {words}")
+    assert [finding.check for finding in results_of_post(post)[0] if finding.check == "source-links"] == [
+        "source-links"
+    ]

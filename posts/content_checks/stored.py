@@ -32,7 +32,7 @@ from posts.content_checks.text import CheckedText
 from posts.models import CheckResult, HoldReason, Post, Revision, SourcePlace, StyleException, TextSketch
 from posts.records.schema import RecordDict
 from posts.related.near_duplicates import near_duplicates_of
-from posts.rendering.file_links import is_file_link, kind_of, written
+from posts.rendering.file_links import is_file_link, kind_of, may_link_to_files, written
 from posts.rendering.markdown import links_in
 
 CHUNK = 200
@@ -56,30 +56,46 @@ class NearDuplicateFinding(Finding):
     near_duplicate: int = 0
 
 
-def results_of(revision: Revision) -> Results:
-    """Return ([Finding], [Unread]) of a Revision. Writes nothing, so a GET may call it.
+@dataclass(frozen=True)
+class Stored:
+    """What the background has stored of a text, and the keys of today's checks."""
+
+    rows: list[CheckResult]
+    keys: Mapping[str, str]
+
+    @classmethod
+    def of(cls, revision: Revision) -> "Stored":
+        """Read what is stored of a Revision. A page that shows several parts of it reads it once."""
+        return cls(list(CheckResult.objects.filter(fingerprint=revision.fingerprint).order_by("pk")), check_keys())
+
+    @property
+    def best(self) -> CheckResult | None:
+        """The row of today's checks, else the newest."""
+        return _best_of(self.rows, checks_key(self.keys)) if self.rows else None
+
+
+def results_of(revision: Revision, stored: Stored | None = None) -> Results:
+    """Return ([Finding], [Unread]) of a Revision. Writes nothing, so a GET may call it. stored: if read already.
 
     They are those of the background. If it has read nothing of the text yet, the instant checks run now. If a check
     has changed since, its earlier findings are shown, and that a job checks the text again. Only instant checks that
     can prevent an approval run at once then, and those that failed: they may have been repaired.
     """
-    return _results_of(revision, stopping_only=False)
+    return _results_of(revision, stored or Stored.of(revision), stopping_only=False)
 
 
 def stopping_results_of(revision: Revision) -> Results:
     """Return the results of the checks that can prevent an approval, as results_of() does."""
-    return _results_of(revision, stopping_only=True)
+    return _results_of(revision, Stored.of(revision), stopping_only=True)
 
 
-def _results_of(revision: Revision, *, stopping_only: bool) -> Results:
+def _results_of(revision: Revision, stored: Stored, *, stopping_only: bool) -> Results:
     checks = {check.id: check for check in registered_checks().values() if check.stops or not stopping_only}
-    keys = check_keys()
-    rows = list(CheckResult.objects.filter(fingerprint=revision.fingerprint).order_by("pk"))
-    if not rows:
+    if (best := stored.best) is None:
         due = [check for check in checks.values() if check.is_instant]
         found, unread = results_of_checks(revision.snapshot, due)
         return in_order(found, [*unread, *(check.not_run() for check in checks.values() if not check.is_instant)])
-    return _brought_up_to_date(_best_of(rows, checks_key(keys)), revision.snapshot, checks, keys)
+    return _brought_up_to_date(best, revision.snapshot, checks, stored.keys)
 
 
 def _brought_up_to_date(
@@ -99,10 +115,9 @@ def _brought_up_to_date(
     return in_order(found, unread)
 
 
-def block_results_of(revision: Revision) -> list[BlockResult] | None:
-    """Return what the background read of each code block of a Revision, or None if it has not read them yet."""
-    rows = list(CheckResult.objects.filter(fingerprint=revision.fingerprint).order_by("pk"))
-    if not rows or CODE_SYNTAX not in (best := _best_of(rows, checks_key())).versions:
+def block_results_of(stored: Stored) -> list[BlockResult] | None:
+    """Return what the background read of each code block of a text, or None if it has not read them yet."""
+    if (best := stored.best) is None or CODE_SYNTAX not in best.versions:
         return None
     return [BlockResult(**block) for block in best.code_blocks]
 
@@ -124,9 +139,12 @@ def _told(findings: Iterable[dict[str, Any]], checks: Collection[str]) -> tuple[
     return found, [Unread(**unread) for unread in told if "stops" not in unread]
 
 
-def results_of_post(post: Post) -> Results:
-    """Return ([Finding], [Unread]) of the proposed text of a post, with those that no single text has."""
-    found, unread = without_exceptions(post, results_of(post.head_revision))
+def results_of_post(post: Post, stored: Stored | None = None) -> Results:
+    """Return ([Finding], [Unread]) of the proposed text of a post, with those that no single text has.
+
+    stored: of that text, if read already.
+    """
+    found, unread = without_exceptions(post, results_of(post.head_revision, stored))
     if any(_is_of_wiki_link(finding) for finding in found) and _wiki_links_lead_on(post):
         found = [finding for finding in found if not _is_of_wiki_link(finding)]
     beside, not_compared = _beside_text(post)
@@ -176,11 +194,14 @@ def _is_of_wiki_link(finding: Finding) -> bool:
 
 def _links_to_nowhere(post: Post) -> list[Finding]:
     """Return a Finding for the links of the proposed text that mean posts, and lead to none."""
-    found = dict(post.source_links.values_list("address", "target"))
+    record = post.head_revision.snapshot
     is_placed = SourcePlace.objects.filter(post=post.pk).exists()
+    if not is_placed and not any(may_link_to_files(record.get(part, "")) for part in ("intro", "body")):
+        return []
+    found = dict(post.source_links.values_list("address", "target"))
     lost = [
         address
-        for address in links_in(post.head_revision.snapshot)
+        for address in links_in(record)
         # A wiki link without a post stays text, which has its own check; elsewhere `/x/` may be a page of this site.
         if not found.get(address) and not address.startswith("[[") and kind_of(address)
         if is_placed or is_file_link(address)

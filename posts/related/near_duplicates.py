@@ -369,11 +369,12 @@ def _measured(pairs: list[Pair], shingles: dict[int, Shingles]) -> Iterator[tupl
 
 
 def near_duplicates_of(post: Post, limit: int = 10) -> list[TextTwin]:
-    """Return at most `limit` [TextTwin] of a post with their posts, most similar first, by an index scan.
+    """Return at most `limit` [TextTwin] of a post with titles and ids of the others, most similar first, by an index scan.
 
     Empty for a post that the background has not compared yet.
     """
-    near_duplicates = TextTwin.objects.filter(post=post.pk).select_related("twin").defer("twin__body", "twin__intro")
+    near_duplicates = TextTwin.objects.filter(post=post.pk).select_related("twin")
+    near_duplicates = near_duplicates.only("similarity", "twin__source_id", "twin__title")
     return list(near_duplicates.order_by("-similarity", "twin")[:limit])
 
 

@@ -53,6 +53,8 @@ _DEFINITION = re.compile(r"\[([^\[\]\n]{1,200})\]:[ \t]+(?=\{)")
 _REST_OF_DEFINITION = re.compile(r"""[ \t]*(?:"([^"\n]{0,300})"|'([^'\n]{0,300})')?[ \t]*$""")
 _WIKI = re.compile(r"\[\[(?![\s\[])([^\[\]\n|]{1,200})(?:\|([^\[\]\n]{1,300}))?\]\]")
 _IS_ELSEWHERE = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:|//|#|\?|$")
+# An ending of MARKDOWN_ENDINGS, also with its dot as an entity, a template that stands for a file, or a wiki link.
+_MAY_NAME_A_FILE = re.compile(r"\.m(?:d|arkdown|kd)|&|\{[{%]|\[\[", re.IGNORECASE)
 # The links and wiki links of a page as markdown.py writes them.
 _ON_PAGE = re.compile(
     r'<a href="([^"]*)"((?: title="[^"]*")?)(?: class="bare")? rel="nofollow ugc noopener">(.*?)</a>'
@@ -78,6 +80,11 @@ def is_file_link(address: str) -> bool:
     if address.startswith(("@", "[[")):
         return True
     return not _IS_ELSEWHERE.match(address) and is_markdown_file(address)
+
+
+def may_link_to_files(text: str) -> bool:
+    """Return whether is_file_link() may hold for a link of a text; False spares reading the text."""
+    return _MAY_NAME_A_FILE.search(text) is not None
 
 
 def leads_elsewhere(address: str) -> bool:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -30,8 +31,9 @@ def plans_of(post: Post) -> list[ScheduledRelease]:
     """Return what `admin/posts/release/_plans.html` needs: waiting plans, and refused ones without a later release."""
     last = post.releases.order_by("-pk").values_list("made_at", flat=True).first()
     plans = post.scheduled_releases.select_related("revision").defer("revision__snapshot")
-    refused = plans.filter(state="refused", **({"settled_at__gt": last} if last else {}))
-    return [*plans.filter(state="waiting"), *refused]
+    is_refused = Q(state="refused", **({"settled_at__gt": last} if last else {}))
+    # Both in their own order.
+    return sorted(plans.filter(Q(state="waiting") | is_refused), key=lambda plan: plan.state != "waiting")
 
 
 def both_texts(post: Post, fingerprint: str) -> list[tuple[str, str, str]]:

@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from posts.admin.lists import number_in
 from posts.admin.review.screen import FramedPage
 from posts.content_checks.code import BlockResult
-from posts.content_checks.stored import block_results_of
+from posts.content_checks.stored import Stored, block_results_of
 from posts.models import Revision
 from posts.rendering.blocks import Block, blocks_of
 
@@ -35,7 +35,7 @@ class CodePage(FramedPage):
         revision = Revision.objects.filter(pk=number_in(revision_id) or 0).first()
         if revision is None:
             raise Http404("No revision has this number.")
-        results = block_results_of(revision)
+        results = block_results_of(Stored.of(revision))
         blocks = _shown(revision, results or [])
         return self.render(
             revision=revision, is_read=results is not None, blocks=blocks[:SHOWN], left_out=max(0, len(blocks) - SHOWN)

@@ -20,7 +20,7 @@ from posts.content_checks.code import counts_of
 from posts.content_checks.link_states import stored_links
 from posts.content_checks.registry import Finding, Results, Unread
 from posts.content_checks.statements import Statement, statements_of
-from posts.content_checks.stored import block_results_of, results_of_post
+from posts.content_checks.stored import Stored, block_results_of, results_of_post
 from posts.db.keyset import Cursor
 from posts.diff import compare_records, default_pair
 from posts.diff.comparison import Comparison, Mark
@@ -331,7 +331,8 @@ def screen_context(post: Post, *, by: User, typed: Typed | None = None, now: dat
     head = post.head_revision
     entry = QueueEntry.objects.select_related("held_by", "assigned_to").filter(pk=post.pk).first()
     flags = list(post.review_flags.filter(cleared_at=None).select_related("raised_by"))
-    checked = results_of_post(post)
+    stored = Stored.of(head)
+    checked = results_of_post(post, stored)
     answers = Answers(typed.get("answers", {}), typed.get("guideline"))
     return Screen(
         post=post,
@@ -343,7 +344,7 @@ def screen_context(post: Post, *, by: User, typed: Typed | None = None, now: dat
         queued=_queued(entry, by=by, now=now),
         asked=Asked(flags, list(post.reader_reports.filter(answered_at=None)[:REPORTS_SHOWN]), answers_about(post)),
         checks=Checks.of(post, *checked),
-        code=_code_summary(head),
+        code=_code_summary(head, stored),
         content=Content(
             links=_links(head.snapshot),
             images=_images(head.snapshot),
@@ -364,8 +365,8 @@ def screen_context(post: Post, *, by: User, typed: Typed | None = None, now: dat
     )
 
 
-def _code_summary(revision: Revision) -> CodeSummary:
-    counts = counts_of(result.state for result in block_results_of(revision) or ())
+def _code_summary(revision: Revision, stored: Stored) -> CodeSummary:
+    counts = counts_of(result.state for result in block_results_of(stored) or ())
     address = reverse("admin:review_code", args=[revision.pk]) if counts else ""
     return CodeSummary([f"{count} {COUNTED_AS[state]}" for state, count in counts.items()], address)
 
