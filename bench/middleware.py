@@ -7,40 +7,15 @@ what the handler of this middleware takes above the one before it. The view send
 """
 
 import argparse
-import io
-import os
-import sys
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
+
+from goals import note
+from in_process import batch, get, use_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 BATCH = 100
-
-
-def environ():
-    """Return the request: that of a reader without a session."""
-    return {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": "/bench/trivial/",
-        "QUERY_STRING": "",
-        "SCRIPT_NAME": "",
-        "SERVER_NAME": "127.0.0.1",
-        "SERVER_PORT": "8000",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "HTTP_HOST": "127.0.0.1:8000",
-        "HTTP_ACCEPT": "text/html",
-        "HTTP_ACCEPT_ENCODING": "br, gzip",
-        "HTTP_USER_AGENT": "bench",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": True,
-        "wsgi.run_once": False,
-    }
 
 
 def handler_with(names):
@@ -52,35 +27,12 @@ def handler_with(names):
     return WSGIHandler()
 
 
-def batch(handler):
-    """Return microseconds of processor time for each of BATCH requests."""
-    began = time.process_time()
-    for _ in range(BATCH):
-        said = []
-        answer = handler(environ(), lambda status, headers, said=said: said.append(status))
-        b"".join(answer)
-        answer.close()
-        assert said == ["200 OK"], said
-    return (time.process_time() - began) / BATCH * 1e6
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=20)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ.update(
-            DATABASE_URL=f"sqlite:///{folder}/empty.sqlite3",
-            DJANGO_SETTINGS_MODULE="bench.settings",
-            SECRET_KEY="a key for measuring alone, as long as a real one has to be",  # noqa: S106 (protects nothing)
-            ALLOWED_HOSTS="127.0.0.1",
-            SITE_URL="http://127.0.0.1:8000",
-            STATIC_ROOT=f"{folder}/static",
-            ENV_FILE="",
-            DEBUG="off",
-            ALPHANODE_PROCESS="web",
-        )
-        sys.path.insert(0, str(ROOT))
+        use_settings(DATABASE_URL=f"sqlite:///{folder}/empty.sqlite3", STATIC_ROOT=f"{folder}/static")
         import django
         from django.conf import settings
         from django.core.management import call_command
@@ -92,13 +44,11 @@ def main():
         least = [float("inf")] * len(handlers)
         for _ in range(arguments.rounds):
             for at, handler in enumerate(handlers):
-                least[at] = min(least[at], batch(handler))
+                cpu, *_ = batch(partial(get, handler, "/bench/trivial/"), BATCH)
+                least[at] = min(least[at], cpu * 1000)
     print(f"{'no middleware':45}{least[0]:8.1f} µs")
     for name, before, after in zip(names, least, least[1:], strict=False):
         print(f"{name.removeprefix('django.').rpartition('.')[2]:45}{after - before:+8.1f}")
-    sys.path.insert(0, str(ROOT))
-    from bench.goals import note
-
     figure = f"{least[-1] - least[0]:.0f} µs"
     # What Django takes for the view alone is the limit of the same run.
     note("all middleware", figure, ratio=(least[-1] - least[0]) / least[0], limit="x no middleware", most=1.7)

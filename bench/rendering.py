@@ -9,7 +9,6 @@ database of its own with the same records: SQLite, or with DATABASE_URL a Postgr
 import argparse
 import contextlib
 import cProfile
-import io
 import json
 import os
 import pstats
@@ -19,8 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import urlencode
+
+# Beside this script. The package `bench` is that of the version to measure.
+from goals import note
+from in_process import SITE, batch, get
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIVIAL = "trivial view"
@@ -89,53 +93,17 @@ class Site:
         self.count, self.path = count, path
         self.asked = dict.fromkeys(ROWS, 0)
 
-    def get(self, address):
-        """Ask for an address; return the bytes of the answer, which must be 200."""
-        path, _, query = address.partition("?")
-        environ = {
-            "REQUEST_METHOD": "GET",
-            "PATH_INFO": unquote(path).encode().decode("latin-1"),
-            "RAW_URI": quote(path),
-            "QUERY_STRING": query,
-            "SCRIPT_NAME": "",
-            "SERVER_NAME": "127.0.0.1",
-            "SERVER_PORT": "8000",
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "REMOTE_ADDR": "127.0.0.1",
-            "HTTP_HOST": "127.0.0.1:8000",
-            "HTTP_ACCEPT": "text/html",
-            "HTTP_ACCEPT_ENCODING": "br, gzip",
-            "HTTP_USER_AGENT": "bench",
-            "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
-            "wsgi.input": io.BytesIO(),
-            "wsgi.errors": sys.stderr,
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": True,
-            "wsgi.run_once": False,
-        }
-        said = []
-        answer = self.application(environ, lambda status, headers, error=None: said.append(status))
-        size = sum(map(len, answer))
-        answer.close()
-        assert said[0].startswith("200"), (address, said)
-        return size
+    def ask(self, row):
+        """Send the next request of a row; return the bytes of the answer."""
+        if row not in self.paths:
+            self.paths[row] = paths_of(row, self.count, self.path)
+        paths, at = self.paths[row], self.asked[row]
+        self.asked[row] += 1
+        return get(self.application, paths[at % len(paths)])
 
-    def ask(self, row, count):
-        """Send `count` requests of a row; return the bytes of the last answer."""
-        paths = self.paths.setdefault(row, None) or paths_of(row, self.count, self.path)
-        self.paths[row] = paths
-        for _ in range(count):
-            size = self.get(paths[self.asked[row] % len(paths)])
-            self.asked[row] += 1
-        return size
-
-
-def measure_batch(site, row):
-    """Return milliseconds of processor time and of the clock for each request of one batch, and bytes of an answer."""
-    worked, began = time.process_time(), time.perf_counter()
-    size = site.ask(row, BATCH)
-    return (time.process_time() - worked) / BATCH * 1000, (time.perf_counter() - began) / BATCH * 1000, size
+    def measure(self, row, count=BATCH):
+        """Return milliseconds of processor time and of the clock for each request, and bytes of an answer."""
+        return batch(partial(self.ask, row), count)
 
 
 def serve(count, path):
@@ -147,16 +115,16 @@ def serve(count, path):
     for line in sys.stdin:
         row = line.strip()
         if not site.asked[row]:
-            site.ask(row, WARM)
-        print(json.dumps(measure_batch(site, row)), file=answers, flush=True)
+            site.measure(row, WARM)
+        print(json.dumps(site.measure(row)), file=answers, flush=True)
 
 
 def profile(row, count, path):
     """Print in which functions the processor time of a row goes."""
     site = Site(count, path)
-    site.ask(row, WARM)
+    site.measure(row, WARM)
     watch = cProfile.Profile(time.process_time)
-    watch.runcall(site.ask, row, 200)
+    watch.runcall(site.measure, row, 200)
     for order in ("tottime", "cumtime"):
         pstats.Stats(watch).sort_stats(order).print_stats(60)
 
@@ -170,15 +138,10 @@ def environment(folder, name, tree):
     return {
         **os.environ,
         "DATABASE_URL": f"{base.rpartition('/')[0]}/{name}" if base else f"sqlite:///{folder}/{name}.sqlite3",
-        "DJANGO_SETTINGS_MODULE": "bench.settings",
+        **SITE,
         "PYTHONPATH": str(tree),
         "PYTHONHASHSEED": "0",
-        "SECRET_KEY": "a key for measuring alone, as long as a real one has to be",
-        "ALLOWED_HOSTS": "127.0.0.1",
-        "SITE_URL": "http://127.0.0.1:8000",
         "STATIC_ROOT": f"{folder}/{name}-static",
-        "ENV_FILE": "",
-        "DEBUG": "off",
         "PAGE_CACHE_MB": "0",
     }
 
@@ -220,8 +183,6 @@ def create_database(url, name):
 
 def compare(versions, rows, rounds):
     """Measure the rows of each version in alternating turns, and print them."""
-    from bench.goals import note
-
     running = {
         name: subprocess.Popen(
             [*arguments, "--child", "serve"],

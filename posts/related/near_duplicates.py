@@ -369,7 +369,7 @@ def _measured(pairs: list[Pair], shingles: dict[int, Shingles]) -> Iterator[tupl
 
 
 def near_duplicates_of(post: Post, limit: int = 10) -> list[TextTwin]:
-    """Return at most `limit` [TextTwin] of a post with titles and ids of the others, most similar first, by an index scan.
+    """Return at most `limit` [TextTwin] of a post with titles and ids of the others, most similar first.
 
     Empty for a post that the background has not compared yet.
     """
