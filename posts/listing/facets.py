@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Exists, Max, OuterRef, QuerySet, Value
+from django.db.models import Count, Exists, OuterRef, QuerySet, Value
 from django.http import QueryDict
 
 from posts.db.prepared_query import PreparedQuery, planned_rows
@@ -138,6 +138,9 @@ def list_groups(main: Term | None, selection: ChosenTerms) -> tuple[list[Group],
     if not terms:
         return _groups_of_all(_rows_of_most_used(OFFERED)), 0
     counts, found = _counts(terms)
+    if main and not selection.terms:
+        rows = _terms_query(connection.vendor).raw_rows(keys=list(counts)) if settings.INDEXING else []
+        return _groups_of_term(main.pk, tuple(counts.items()), tuple(rows)), found
     return _groups(counts, main, selection, lambda kind: _counts(_without(terms, kind, main))[0]), found
 
 
@@ -180,7 +183,7 @@ def _counts(terms: tuple[Term, ...]) -> tuple[dict[int, int], int]:
     """
     if not terms:
         return {term.pk: term.listed_count for term in most_used(OFFERED)}, 0
-    latest = ListedText.objects.aggregate(latest=Max("pk"))["latest"]
+    latest = next((pk for (pk,) in _latest_query(connection.vendor).rows()), None)
     key = "-".join(f"{term.pk}.{term.listed_count}" for term in sorted(terms, key=lambda term: term.pk))
 
     key = f"facets:{latest}:{key}"
@@ -221,6 +224,14 @@ def _groups_of_all(rows: tuple[tuple[Any, ...], ...]) -> list[Group]:
     return _groups(own, None, ChosenTerms(), lambda kind: own, known=known)
 
 
+@lru_cache(maxsize=64)
+def _groups_of_term(main: int, counts: tuple[tuple[int, int], ...], rows: tuple[tuple[Any, ...], ...]) -> list[Group]:
+    """Return the Groups that filter the whole list of a term: the same list for the same counts and rows."""
+    terms = {term.pk: term for term in _terms_of(rows)}
+    listed = {pk: count for pk, count in counts if pk in terms}
+    return _groups(listed, terms.get(main), ChosenTerms(), lambda kind: {}, known=terms.values())
+
+
 @lru_cache(maxsize=8)
 def _most_used_statement(numbers: tuple[tuple[Kind, int], ...]) -> tuple[str, tuple[Any, ...]]:
     walks = [Term.objects.with_list().filter(kind=kind).most_used_first()[:number] for kind, number in numbers]
@@ -244,6 +255,11 @@ def _most_frequent(rows: Iterable[tuple[Any, ...]]) -> dict[int, int]:
         if of_kind[kind] <= COUNTED:
             counts[term] = found
     return counts
+
+
+@lru_cache(maxsize=2)
+def _latest_query(vendor: str) -> PreparedQuery:
+    return PreparedQuery(lambda: ListedText.objects.order_by("-pk").values_list("pk")[:1])
 
 
 @lru_cache(maxsize=2)
