@@ -21,7 +21,7 @@ from posts.models import (
     Revision,
 )
 from posts.notifications import tell
-from posts.operations import PointDraft, assign_post, begin_edit, look_at_rows, save_guideline
+from posts.operations import PointDraft, assign_post, begin_edit, flag_post, look_at_rows, save_guideline
 from posts.operations.remarks import add_remark
 from tests.browser.axe import violations, violations_in_both_schemes
 from tests.factories import RecordFactory, approve, edit, fresh, import_records, make_post, person
@@ -326,6 +326,17 @@ def check(watched, address=""):
     assert violations_in_both_schemes(watched.page) == [], address
     wide = watched.page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0, f"{address} is {wide} px too wide"
+
+
+def test_the_list_of_posts_fits_a_small_screen_with_the_button_that_flags(browser_page, superuser):
+    post = make_post(title="Draining a queue without losing a job, twice", source_id="generated-000342-1075")
+    flag_post(post, reason="staff", note="Look again", by=superuser)
+    edit(fresh(post), summary="Another.")
+    watched = browser_page(1216)
+    sign_in(watched, superuser)
+    watched.open(reverse("admin:posts_post_changelist"))
+    assert watched.page.locator("#result_list").get_by_role("button", name="Flag").count() == 1
+    assert watched.page.locator(".results").evaluate("one => one.scrollWidth <= one.clientWidth")
 
 
 def test_the_theme_is_chosen_in_the_header(browser_page, editor):

@@ -94,12 +94,14 @@ class PostList(Mixin):
         return posts.defer(*NOT_SHOWN) if is_list else posts
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        """Add the button that flags a row at once, for people who may flag."""
-        return [*self.list_display, "flag_at_once"] if self.has_flag_permission(request) else self.list_display
+        """Show the button that flags a row at once to people who may flag."""
+        if not self.has_flag_permission(request):
+            return self.list_display
+        return ["flag_at_once" if name == "open_flags" else name for name in self.list_display]
 
     @admin.display(description="Flag")
     def flag_at_once(self, post: Post) -> SafeString:
-        return flag_button(post)
+        return format_html("{} {}", self.open_flags(post) if post.needs_human_review else "", flag_button(post))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
