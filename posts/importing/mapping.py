@@ -306,9 +306,10 @@ class Fields:
         target, _ = self.mapping.target(key)
         if target == "drop":
             return
-        if target in PUBLICATION:
+        rule = publication.rule_of(key)
+        if target in PUBLICATION or (rule and rule.holds_empty):
             # A missing value has a meaning as well.
-            self.hold(self._hold_of(key, value, words, publication.rule_of(key) or _RULES[target]))
+            self.hold(self._hold_of(key, value, words, rule or _RULES[target]))
         kind = next((kind for kind, names in _KINDS.items() if target in names), target)
         if words is None or not getattr(self, f"_take_{kind}")(target, value, words, key):
             self.payload[key] = value

@@ -80,6 +80,7 @@ class Rule:
     known_to: str
     ignores_unknown: bool = False  # the key is also used for much else
     only: tuple[str, ...] = ()  # the words that count, if not all of them
+    holds_empty: bool = False  # a date: without one the text is not published
 
 
 IF_YES, IF_NO, BY_WORD, BEFORE, AFTER, IF_ANY = "yes", "no", "word", "before", "after", "any"
@@ -93,13 +94,13 @@ _HELD_IF = {
 }
 
 TABLE = (
-    Rule(IF_YES, HoldReason.DRAFT, ("draft", "isDraft", "inDraft", "saveAsDraft", "wip"),
+    Rule(IF_YES, HoldReason.DRAFT, ("draft", "drafts", "isDraft", "inDraft", "saveAsDraft", "wip", "unfinished"),
          "Hugo, Zola, Astro, Eleventy, MkDocs Material, Docusaurus, Quartz, Hashnode"),
     Rule(IF_NO, HoldReason.UNPUBLISHED,
          ("published", "publish", "isPublished", "public", "isPublic", "dg-publish", "enabled", "publishable",
           "readyToPublish", "shouldPublish"),
          "Jekyll, Hexo, dev.to, VuePress, Obsidian Publish, Quartz, digital gardens, Gatsby starters"),
-    Rule(IF_NO, HoldReason.UNPUBLISHED, ("active", "isActive", "live", "isLive", "online"),
+    Rule(IF_NO, HoldReason.UNPUBLISHED, ("active", "isActive", "live", "isLive", "online", "released", "isReleased", "approved", "isApproved", "ready"),
          "content managers", ignores_unknown=True),
     Rule(IF_YES, HoldReason.UNPUBLISHED,
          ("unpublished", "unpublish", "noPublish", "doNotPublish", "dontPublish", "archived", "isArchived", "trashed"),
@@ -139,10 +140,11 @@ TABLE = (
     Rule(IF_YES, HoldReason.NOT_RENDERED, ("headless", "norender"), "Hugo"),
     Rule(BEFORE, HoldReason.SCHEDULED,
          ("date", "date.created", "created", "created_at", "publishDate", "publish_date", "pubDate", "published_date",
-          "published_at", "published_on", "date_published", "pubDatetime", "publishOn", "publishAt", "publishAfter",
+          "published_on", "date_published", "pubDatetime", "publishOn", "publishAt", "publishAfter",
           "publishFrom", "scheduled", "scheduledAt", "scheduledFor", "scheduledDate", "scheduledOn", "embargo",
-          "embargoUntil", "goLive", "goLiveAt", "availableFrom", "visibleFrom"),
-         "Hugo, Jekyll, Pelican, MkDocs Material, Ghost, WordPress"),
+          "embargoed", "embargoUntil", "goLive", "goLiveAt", "availableFrom", "visibleFrom"),
+         "Hugo, Jekyll, Pelican, MkDocs Material, WordPress"),
+    Rule(BEFORE, HoldReason.SCHEDULED, ("published_at",), "Ghost, Strapi", holds_empty=True),
     Rule(AFTER, HoldReason.EXPIRED,
          ("expiryDate", "expireDate", "expirationDate", "expiry", "expires", "expired", "expiresAt", "expiresOn",
           "expireAt", "expireOn", "expiration", "unpublishDate", "unpublishOn", "unpublishAt", "publishUntil",
@@ -337,6 +339,7 @@ def table_lines() -> list[str]:
         rest = "; unknown values are ignored" if rule.ignores_unknown else ""
         rest = f": {', '.join(rule.only)}" if rule.only else rest
         reason = "what the value says" if rule.holds == BY_WORD else rule.reason.label.lower()
+        rest += ", or empty (as unpublished)" if rule.holds_empty else ""
         lines.append(f"| {names} | {_HELD_IF[rule.holds]}{rest} | {reason} | {rule.known_to} |")
     lines += ["", "| words | mean |", "|---|---|"]
     for reason, words in WORDS.items():
@@ -379,6 +382,8 @@ def _reason_of_word(rule: Rule, word: str, words: Words, dates: str) -> str | No
 
 
 def _reason_of_moment(rule: Rule, word: str, words: Words, dates: str) -> str | None:
+    if word in NOTHING and rule.holds_empty:
+        return HoldReason.UNPUBLISHED
     if word in (*NO, *NOTHING, "never"):
         return None
     if word in YES:
