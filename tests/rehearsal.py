@@ -454,7 +454,10 @@ class Rehearsal:
                 self.counts[kind] >= work[kind] + number for kind, number in WORK.items()
             )
 
-        wait_until(is_enough)
+        while not is_enough():
+            # However long it takes, as long as anything happens.
+            seen = self.counts["requests"]
+            wait_until(lambda seen=seen: self.counts["requests"] > seen)
         self.audit(*versions)
 
     def run(self):
