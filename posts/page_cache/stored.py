@@ -17,6 +17,7 @@ from django.http.request import validate_host
 from django.utils import timezone
 
 from posts.db import change_log
+from posts.db.prepared_query import planned_rows
 from posts.models import StoredPage, StoredPageState
 from posts.page_cache.edition import edition
 from posts.page_cache.encodings import BROTLI
@@ -60,17 +61,16 @@ class StoredPages:
         if query or scheme != self._scheme or not is_our_host(host):
             return None
         try:
-            with connection.cursor() as cursor:
-                oldest = connection.ops.adapt_datetimefield_value(oldest_reading())
-                cursor.execute(_find(connection.vendor), [self._edition, path.encode("latin-1").decode(), oldest])
-                row = cursor.fetchone()
+            oldest = connection.ops.adapt_datetimefield_value(oldest_reading())
+            place = [self._edition, path.encode("latin-1").decode(), oldest]
+            rows = planned_rows(connection, _find(connection.vendor), place)
         except (Error, UnicodeDecodeError):
             # The view will meet the same problem and report it.
             return None
         finally:
             if not connection.in_atomic_block:
                 connection.close_if_unusable_or_obsolete()
-        return _page(row) if row else None
+        return _page(rows[0]) if rows else None
 
 
 def shown_headers(paths: Iterable[str]) -> dict[str, dict[str, str]]:
