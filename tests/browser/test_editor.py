@@ -155,7 +155,7 @@ def test_search_finds_and_replaces(opened):
     body(watched).focus()
     watched.page.keyboard.press("Control+f")
     watched.page.keyboard.type("worker")
-    assert watched.page.locator(".cm-searchMatch").count() == 2
+    expect(watched.page.locator(".cm-searchMatch")).to_have_count(2)
     watched.page.fill("[name=replace]", "job")
     watched.page.click("text='replace all'")
     assert typed(watched) == "a job, another job"
@@ -165,8 +165,8 @@ def test_search_finds_and_replaces(opened):
 def test_full_screen_leaves_nothing_else_to_reach_and_escape_ends_it(opened):
     watched = opened(make_post(body="words"))
     press(watched, "Full screen")
-    box = watched.page.locator(".md-editor--body").bounding_box()
-    assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, 1280, 900)
+    whole = {"x": 0, "y": 0, "width": 1280, "height": 900}
+    wait_until(lambda: watched.page.locator(".md-editor--body").bounding_box() == whole)
     expect(watched.page.locator("[inert] .save-bar, .save-bar[inert]")).to_have_count(1)
     watched.page.keyboard.press("Escape")
     expect(watched.page.locator("[inert]")).to_have_count(0)
@@ -270,7 +270,7 @@ def test_findings_are_marked_in_the_text_while_typing_and_listed(opened):
     mark = watched.page.locator(".cm-lintRange-error")
     mark.first.wait_for()
     assert "".join(mark.all_inner_texts()) == "[Insert diagram here]"
-    assert watched.page.locator(".cm-lint-marker-error").count() == 1
+    expect(watched.page.locator(".cm-lint-marker-error")).to_have_count(1)
     watched.page.get_by_text("1 blocking issue,").click()
     watched.page.keyboard.press("Control+Home")
     watched.page.get_by_role("button", name="A placeholder was not filled").click()
@@ -278,7 +278,7 @@ def test_findings_are_marked_in_the_text_while_typing_and_listed(opened):
     watched.page.keyboard.type("a diagram.")
     watched.page.get_by_text("No blocking issues").wait_for()
     assert typed(watched) == "Fine.\n\nLook: a diagram."
-    assert mark.count() == 0
+    expect(mark).to_have_count(0)
 
 
 def test_the_preview_scrolls_with_the_text(opened):
@@ -317,25 +317,26 @@ def test_the_preview_can_be_hidden_and_stays_so(opened):
     frame = watched.page.locator("#live-preview-frame")
     frame.wait_for()
     watched.page.click("text='Hide live preview'")
-    assert not frame.is_visible()
+    expect(frame).to_be_hidden()
     watched.page.reload()
     watched.page.get_by_text("Show live preview").wait_for()
-    assert not frame.is_visible()
+    expect(frame).to_be_hidden()
     watched.page.click("text='Show live preview'")
-    assert frame.is_visible()
+    expect(frame).to_be_visible()
 
 
 def test_on_a_phone_the_preview_is_a_tab(opened):
     watched = opened(make_post(body="First."), width=390)
     frame = watched.page.locator("#live-preview-frame")
-    assert not frame.is_visible()
+    expect(frame).to_be_hidden()
     watched.page.click("role=tab[name='Live preview']")
     preview(watched).get_by_text("First.").wait_for()
-    assert not body(watched).is_visible()
+    expect(body(watched)).to_be_hidden()
     assert violations_in_both_schemes(watched.page) == []
     assert watched.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     watched.page.click("role=tab[name='Text']")
-    assert body(watched).is_visible() and not frame.is_visible()
+    expect(body(watched)).to_be_visible()
+    expect(frame).to_be_hidden()
 
 
 def test_a_preview_that_cannot_be_updated_says_why(opened):

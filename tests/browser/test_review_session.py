@@ -301,7 +301,7 @@ def test_each_press_of_a_number_is_the_next_answer_and_a_failed_point_leads_to_i
     for answer in ("met", "not_met", "not_applicable", "met", "not_met"):
         page.keyboard.press("3")
         assert page.locator("[name=answer-harm]:checked").get_attribute("value") == answer
-    assert page.locator("[data-live]").inner_text() == "3: Not met"
+    expect(page.locator("[data-live]")).to_have_text("3: Not met")
     for key in "12":
         page.keyboard.press(key)
     assert "You can’t approve yet: 1 required not met: request changes or reject." in bar.inner_text()
