@@ -12,7 +12,6 @@ import itertools
 import os
 import re
 import secrets
-import shutil
 import socket
 import statistics
 import subprocess
@@ -23,15 +22,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 PATIENT_SECONDS = 120
-CONFIGURATION = """
-{user}daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+LINES = """
     keepalive_requests 1000000;
     {around}
     server {{
@@ -40,7 +32,6 @@ http {{
         location /file/ {{ alias {folder}/file/; default_type text/html; add_header Content-Encoding br; }}
         location / {{ proxy_pass http://127.0.0.1:{site}; proxy_set_header Host $http_host; }}
     }}
-}}
 """
 
 
@@ -144,9 +135,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="of article and file in turns (5)")
     parser.add_argument("--flags", type=int, default=20, help="posts to flag (20)")
     options = parser.parse_args()
-    if NGINX is None:
-        raise SystemExit("nginx is missing. On Debian and Ubuntu: apt-get install nginx-light")
     sys.path.insert(0, str(ROOT))
+    from tests.own_nginx import MISSING, NGINX, nginx_command
+
+    if NGINX is None:
+        raise SystemExit(MISSING)
     with tempfile.TemporaryDirectory(prefix="alphanode-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -162,18 +155,13 @@ def main():
         os.environ.setdefault("DATABASE_URL", f"sqlite:///{folder}/bench.sqlite3")
         slugs = fill(folder)
         around, server = documented_lines(folder / "pages")
-        # Otherwise its workers are another person than root, whom the folder keeps out.
-        user = "user root; " if os.getuid() == 0 else ""
-        configuration = CONFIGURATION.format(
-            folder=folder, port=port, site=site, around=around, server=server, user=user
-        )
-        (folder / "nginx.conf").write_text(configuration)
+        lines = LINES.format(folder=folder, port=port, site=site, around=around, server=server)
         for part in ("pages", "file"):
             (folder / part).mkdir()
         site_command = ("-m", "gunicorn", "--no-control-socket", "--threads", "4", "--bind", f"127.0.0.1:{site}")
         with (
             running(sys.executable, *site_command, "alphanode.wsgi"),
-            running(NGINX, "-p", folder, "-c", folder / "nginx.conf"),
+            running(*nginx_command(folder, lines)),
             running(sys.executable, "deploy/nginx/purge.py", folder / "pages", receiver, PURGE_TOKEN=purging),
             running(sys.executable, "manage.py", "run_worker"),
         ):

@@ -32,17 +32,6 @@ APPROVED = 0.3
 IMPORTED = 1_000
 SAMPLE = 100
 WARM = 5
-NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
-NGINX_CONF = """
-{user}daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    {sites}
-}}
-"""
 NGINX_SITE = """
     upstream site{port} {{ {servers} }}
     server {{
@@ -250,6 +239,7 @@ def manage(database, *arguments, may_fail=False):
 @contextlib.contextmanager
 def serving(folder, databases, replicas, redis_url):
     """Serve each database by two web processes and one that keeps pages; yield ([port], [port of kept pages])."""
+    from tests.own_nginx import nginx_command
     from tests.ports import free_port
 
     with contextlib.ExitStack() as stack:
@@ -267,9 +257,7 @@ def serving(folder, databases, replicas, redis_url):
                 ports.append(free_port())
                 upstream = " ".join(f"server 127.0.0.1:{port};" for port in servers)
                 sites.append(NGINX_SITE.format(port=ports[-1], servers=upstream))
-        user = "user root; " if os.getuid() == 0 else ""
-        (folder / "nginx.conf").write_text(NGINX_CONF.format(folder=folder, user=user, sites="".join(sites)))
-        _start(stack, NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf"))
+        _start(stack, *nginx_command(folder, "".join(sites)))
         for port in ports:
             _wait_for(port)
         yield ports[0::2], ports[1::2]
@@ -449,6 +437,8 @@ def main():
         django.setup()
         ACTS[arguments.act](arguments.number)
         return
+    from tests.own_nginx import NGINX
+
     if not NGINX or not shutil.which("redis-server"):
         sys.exit("nginx or redis-server is missing. On Debian and Ubuntu: apt-get install nginx redis-server")
     folder = Path(tempfile.mkdtemp(prefix="alphanode-million."))

@@ -44,6 +44,7 @@ from django.db import Error, connection  # noqa: E402
 from posts.models import AuditEntry, ImportBatch, Post, ReviewFlag  # noqa: E402
 from posts.operations import clear_flag, flag_post  # noqa: E402
 from tests.factories import RecordFactory, approve, make_post  # noqa: E402
+from tests.own_nginx import nginx_command  # noqa: E402
 from tests.own_pooler import own_pooler  # noqa: E402
 from tests.own_postgres import own_postgres  # noqa: E402
 from tests.own_redis import own_redis  # noqa: E402
@@ -54,14 +55,7 @@ from tests.waiting import PATIENT_SECONDS, wait_until  # noqa: E402
 
 # What the site promises.
 SHOWN_WITHIN, HEALED_WITHIN = 1.0, 10.0
-NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
-NGINX_CONF = """
-{user}daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+NGINX_LINES = """
     upstream site {{ {servers} }}
     server {{
         listen 127.0.0.1:{port};
@@ -73,7 +67,6 @@ http {{
             proxy_set_header X-Forwarded-Proto $scheme;
         }}
     }}
-}}
 """
 
 
@@ -201,12 +194,9 @@ class Site:
             for number in (1, 2)
         ]
         port = free_port()
-        user = "user root; " if os.getuid() == 0 else ""
         servers = " ".join(f"server 127.0.0.1:{own} max_fails=0;" for own in ports)
-        config = self.folder / "nginx.conf"
-        config.write_text(NGINX_CONF.format(folder=self.folder, port=port, servers=servers, user=user,
-                                             patience=PATIENT_SECONDS))  # fmt: skip
-        self.nginx = Process("nginx", NGINX, "-p", str(self.folder), "-c", str(config))
+        lines = NGINX_LINES.format(port=port, servers=servers, patience=PATIENT_SECONDS)
+        self.nginx = Process("nginx", *nginx_command(self.folder, lines))
         for process in (*self.webs, *self.workers, self.nginx):
             stack.callback(process.end)
         wait_until(lambda: is_up(port))

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -22,11 +21,10 @@ from posts.outbox.purge import NAME, purge_changed_pages
 from posts.outgoing import OutgoingError
 from posts.page_cache.tags import tags_of
 from tests.factories import make_post
+from tests.own_nginx import MISSING, NGINX, nginx_command
 from tests.page_processes import ROOT, SETTINGS, database_url, serving
 from tests.ports import free_port
 from tests.waiting import PATIENT_SECONDS, wait_until
-
-NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 
 
 class Cdn:
@@ -131,20 +129,13 @@ def test_very_many_changes_at_once_purge_everything(cdn):
     assert cdn.after(10) == [{"site"}]
 
 
-AROUND = """
-{user}daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+LINES = """
     {around}
     server {{
         listen 127.0.0.1:{port};
         {server}
         location / {{ proxy_pass http://127.0.0.1:{site}; proxy_set_header Host $http_host; }}
     }}
-}}
 """
 
 
@@ -167,7 +158,7 @@ def running(*arguments, **environment):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.once
-@pytest.mark.skipif(NGINX is None, reason="nginx is missing. On Debian and Ubuntu: apt-get install nginx-light")
+@pytest.mark.skipif(NGINX is None, reason=MISSING)
 def test_an_nginx_that_keeps_pages_for_a_day_forgets_a_flagged_one(tmp_path):
     post = make_post(released=True)
     port, receiver = free_port(), free_port()
@@ -187,13 +178,10 @@ def test_an_nginx_that_keeps_pages_for_a_day_forgets_a_flagged_one(tmp_path):
     with serving(1, **purges) as (site,):
         around, server = documented_lines()
         around = around.replace("/var/cache/nginx/pages", str(tmp_path / "pages"))
-        # Its workers are another person than root otherwise, whom the folder of the test keeps out.
-        user = "user root; " if os.getuid() == 0 else ""
-        config = AROUND.format(folder=tmp_path, port=port, site=site, around=around, server=server, user=user)
-        (tmp_path / "nginx.conf").write_text(config)
+        nginx = nginx_command(tmp_path, LINES.format(port=port, site=site, around=around, server=server))
         (tmp_path / "pages").mkdir()
         with (
-            running(NGINX, "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")),
+            running(*nginx),
             running(sys.executable, "deploy/nginx/purge.py", str(tmp_path / "pages"), str(receiver),
                     PURGE_TOKEN="secret"),
             running(sys.executable, "manage.py", "run_worker", **purges),

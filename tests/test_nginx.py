@@ -1,9 +1,7 @@
 """The site behind a real nginx with the very block that docs/operations.md shows."""
 
 import http.client
-import os
 import re
-import shutil
 import subprocess
 import textwrap
 from contextlib import closing, suppress
@@ -13,29 +11,18 @@ import pytest
 from posts.models import ReaderReport
 from posts.operations.report import REPORTS_A_DAY_FROM_ONE_ADDRESS
 from tests.factories import make_post
+from tests.own_nginx import MISSING, NGINX, nginx_command
 from tests.page_processes import ROOT, serving
 from tests.ports import free_port
 from tests.waiting import PATIENT_SECONDS, wait_until
 
-# Said at the end of a run where it is missing; .ci/run installs it.
-NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.once,
-    pytest.mark.skipif(NGINX is None, reason="nginx is missing. On Debian and Ubuntu: apt-get install nginx-light"),
+    pytest.mark.skipif(NGINX is None, reason=MISSING),
 ]
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-AROUND = """
-{user}daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-    server {{ listen 127.0.0.1:{port}; {block} }}
-}}
-"""
 
 
 def documented_block():
@@ -74,13 +61,8 @@ def proxy(tmp_path):
         block = documented_block()
         assert block.count("http://127.0.0.1:8000") == 5
         block = block.replace("127.0.0.1:8000", f"127.0.0.1:{site}")
-        # Its workers are another person than root otherwise, whom the folder of the test keeps out.
-        user = "user root; " if os.getuid() == 0 else ""
-        config = AROUND.format(user=user, folder=tmp_path, port=port, block=block)
-        (tmp_path / "nginx.conf").write_text(config)
-        with subprocess.Popen(
-            [NGINX, "-p", tmp_path, "-c", tmp_path / "nginx.conf"], stderr=subprocess.PIPE, text=True
-        ) as process:
+        command = nginx_command(tmp_path, f"server {{ listen 127.0.0.1:{port}; {block} }}")
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             proxy = Proxy(port)
 
             def is_up():
