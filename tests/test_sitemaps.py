@@ -257,4 +257,4 @@ def test_a_file_of_many_posts_takes_as_many_queries_as_it_has_chunks(client, mon
     assert len(queries) == 1 + 4
     with CaptureQueriesContext(connection) as queries:
         client.get("/sitemap.xml")
-    assert len(queries) == 4
+    assert len(queries) == 3

@@ -50,8 +50,8 @@ _URI = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=%._~-]*")
 @public
 def index(request: HttpRequest) -> HttpResponse:
     """Return the files of the sitemap; files of articles with their newest change."""
-    entries = [_entry("sitemap", path, changed_at) for path, changed_at in files()]
-    return _file(HttpResponse, [_HEAD, f'<sitemapindex xmlns="{_NAMESPACE}">\n', *entries, "</sitemapindex>\n"])
+    entries = "".join(_entry("sitemap", path, changed_at) for path, changed_at in files())
+    return _file(HttpResponse, [f'{_HEAD}<sitemapindex xmlns="{_NAMESPACE}">\n{entries}</sitemapindex>\n'])
 
 
 def files() -> list[tuple[str, datetime | None]]:
@@ -60,7 +60,9 @@ def files() -> list[tuple[str, datetime | None]]:
     if settings.INDEXING:
         found.append((reverse("posts:sitemap-pages"), None))
     found += [(reverse("posts:sitemap-lists", args=[number]), None) for number in _list_files()]
-    found += [(reverse("posts:sitemap-articles", args=[number]), changed_at) for number, changed_at in _article_files()]
+    # A million posts have a thousand of these.
+    before, after = reverse("posts:sitemap-articles", args=[0]).rsplit("0", 1)
+    found += [(f"{before}{number}{after}", changed_at) for number, changed_at in _article_files()]
     return found
 
 
@@ -116,13 +118,8 @@ def _article_files() -> list[tuple[int, datetime]]:
     """Return (number, newest change) of every file with a listed article, in order."""
     if not settings.INDEXING:
         return []
-    for _ in range(3):
-        newest = [pk for (pk,) in planned_rows(connection, _newest_of_files(), ())]
-        texts = ListedText.objects.filter(pk__among=newest).order_by("post_id").values_list("post_id", "changed_at")
-        files = [(post_id // URLS_PER_FILE, changed_at) for post_id, changed_at in texts]
-        # A text listed again between the two queries has another number.
-        if len(files) == len(newest):
-            break
+    rows = planned_rows(connection, _newest_of_files(), ())
+    files = [(number, _read_moment(changed_at)) for number, changed_at in rows if changed_at]
     if ImportBatch.objects.filter(index_open=False).exists():
         # Rows of a closed import are removed one by one, and until then a file may be empty.
         return [row for row in files if _in_file(ListedText.objects.listed(), row[0], "post_id").exists()]
@@ -130,14 +127,24 @@ def _article_files() -> list[tuple[int, datetime]]:
 
 
 def _newest_of_files() -> str:
-    """Return the statement for the newest text in each file: an index step for each."""
+    """Return the statement for the newest change in each file: one index step for each number up to the last file."""
     texts = ListedText._meta.db_table
-    return f"""{_with_files(texts, "post_id")}
-        SELECT (
-            SELECT id FROM {texts} WHERE (post_id / {URLS_PER_FILE}) = first / {URLS_PER_FILE}
-            ORDER BY changed_at DESC LIMIT 1
-        ) FROM files WHERE first IS NOT NULL
+    return f"""
+        WITH RECURSIVE files (number, last) AS (
+            SELECT (SELECT min(post_id) FROM {texts}) / {URLS_PER_FILE},
+                (SELECT max(post_id) FROM {texts}) / {URLS_PER_FILE}
+            UNION ALL
+            SELECT number + 1, last FROM files WHERE number < last
+        )
+        SELECT number, (
+            SELECT changed_at FROM {texts} WHERE (post_id / {URLS_PER_FILE}) = number ORDER BY changed_at DESC LIMIT 1
+        ) FROM files
     """  # noqa: S608 (our own names)
+
+
+def _read_moment(moment: datetime | str) -> datetime:
+    """Return a datetime of the database, which SQLite has as text in UTC."""
+    return datetime.fromisoformat(moment).replace(tzinfo=UTC) if isinstance(moment, str) else moment
 
 
 def _with_files(table: str, key: str, condition: str = "TRUE") -> str:
