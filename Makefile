@@ -14,7 +14,7 @@ SPREAD_BROWSER = -n auto --dist worksteal
 # to store compiled code: each of the hundreds of processes would compile it again.
 CLEAN = env -u DATABASE_URL -u DJANGO_SETTINGS_MODULE -u PYTHONDONTWRITEBYTECODE PYTHONUTF8=1
 
-.PHONY: help rehearsal run test test-sqlite test-postgres test-browser validate corpora mutations torture grow bench bench-synthesis bench-imports bench-pushes bench-front bench-pages bench-rendering bench-middleware bench-processes bench-admin bench-checks bench-costly bench-million security check lint strings format lock editor venv venv-dev clean
+.PHONY: help rehearsal run test test-sqlite test-postgres test-browser validate corpora mutations torture grow bench bench-synthesis bench-imports bench-pushes bench-front bench-pages bench-rendering bench-middleware bench-processes bench-admin bench-checks bench-costly bench-million bench-workers security check lint strings format lock editor venv venv-dev clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /	/' | expand -t 16
@@ -96,6 +96,9 @@ bench-checks: venv-dev ## plant defects in the code of a FOLDER=… of Markdown 
 
 bench-costly: venv-dev ## measure each public address with its worst parameters on 20,000 posts
 	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) bench/costly.py $(ARGS)
+
+bench-workers: venv-dev ## measure text scan, related posts and ranking with one worker and with two
+	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/workers.py $(ARGS)
 
 bench-million: venv-dev ## measure pages, imports and audits of a million posts beside 25,000 (an hour, 55 GB of disk)
 	@$(CLEAN) $(VENV_PYTHON) bench/million.py $(ARGS)

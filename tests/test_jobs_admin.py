@@ -8,10 +8,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
+from posts.content_checks.scan import NEW_TEXTS
 from posts.errors import NotAllowed, Refused
 from posts.jobs import enqueue_once, run_waiting_jobs
 from posts.jobs.runs import claim_next, tick
-from posts.models import AuditEntry, Job, JobRun, JobWorker
+from posts.models import AuditEntry, Job, JobRun, JobWorker, TextScan, WalkPart
 from posts.operations.run_job import repeat_run, run_job
 from tests import sample_jobs
 from tests.sample_jobs import lines_of
@@ -77,6 +78,17 @@ def test_the_page_tells_how_every_job_stands(client, staff, path):
     assert "ValueError: &lt;b&gt;no&lt;/b&gt; such thing" in page
     assert "Traceback" not in page and "second line" not in page
     assert "&lt;script&gt;" in page and "<script>alert" not in page
+
+
+def test_the_page_tells_how_far_workers_are_in_a_walk_that_they_share(client, staff):
+    client.force_login(staff)
+    now = timezone.now()
+    TextScan.objects.create(name=NEW_TEXTS.name, begun_at=now, done=1400)
+    assert "done since" not in client.get(PAGE).content.decode()
+    for first in (1, 201):
+        WalkPart.objects.create(walk=NEW_TEXTS.name, first=first, last=first + 199, leased_until=now)
+    page = " ".join(client.get(PAGE).content.decode().split())
+    assert "1,400 done since" in page and "2 sets in work" in page
 
 
 def test_a_run_that_no_worker_takes_shows_as_overdue(client, staff, path):
@@ -189,4 +201,4 @@ def test_the_page_costs_the_same_with_many_runs(client, staff, path):
     for number in range(29):
         enqueue_once(sample_jobs.note, key=str(number), path=path, line="x", by=staff)
     run_waiting_jobs()
-    assert queries() == one <= 13
+    assert queries() == one <= 14

@@ -295,7 +295,8 @@ def _check_set(ids: Collection[int], keys: Mapping[str, str], *, failed_too: boo
         before = earlier.get(fingerprint)
         rows.append(_result(fingerprint, snapshot, keys, _best_of(before, key) if before else None))
     CheckResult.objects.bulk_create(
-        rows,
+        # In one order: two workers with the same texts may wait for each other, but never deadlock.
+        sorted(rows, key=lambda row: row.fingerprint),
         update_conflicts=True,
         update_fields=_COMPUTED,
         unique_fields=["fingerprint", "checks_key"],

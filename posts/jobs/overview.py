@@ -10,10 +10,19 @@ from django_tasks_db.models import get_date_max
 
 from posts.jobs.registry import JobDefinition, registered_jobs
 from posts.jobs.runs import database_now
-from posts.models import Job, JobRun, JobWorker
+from posts.models import Job, JobRun, JobWorker, TextScan, WalkPart
 
 # A run that could have started this long ago has no worker, or too few.
 LONGEST_WAIT = timedelta(minutes=10)
+
+
+@dataclass(frozen=True)
+class WalkOverview:
+    """How far workers are in a walk that they share. parts: sets that one of them has now."""
+
+    begun_at: datetime
+    done: int
+    parts: int
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,7 @@ class JobOverview:
     running: int
     running_since: datetime | None
     now: datetime
+    walks: list[WalkOverview]
 
     @property
     def next_run_at(self) -> datetime | None:
@@ -64,7 +74,7 @@ def jobs_overview() -> list[JobOverview]:
             running_since=Min("task__started_at", filter=Q(task__status="RUNNING")),
         )
     }
-    now, rows = database_now(), Job.objects.in_bulk()
+    now, rows, walks = database_now(), Job.objects.in_bulk(), _walks()
     nothing: Mapping[str, Any] = {"waiting": 0, "due_at": None, "running": 0, "running_since": None}
     return [
         JobOverview(
@@ -72,10 +82,18 @@ def jobs_overview() -> list[JobOverview]:
             # Before the first tick there is no row.
             job=rows.get(name) or Job(name=name, first_seen_at=now),
             now=now,
+            walks=[walks[walk] for walk in definition.walks if walk in walks],
             **{field: counts.get(name, nothing)[field] for field in nothing},
         )
         for name, definition in registered_jobs().items()
     ]
+
+
+def _walks() -> dict[str, WalkOverview]:
+    """Return the walks that somebody works on now, by name."""
+    parts = dict(WalkPart.objects.order_by().values_list("walk").annotate(Count("pk")))
+    scans = TextScan.objects.filter(name__in=parts, begun_at__isnull=False)
+    return {scan.name: WalkOverview(scan.begun_at, scan.done, parts[scan.name]) for scan in scans if scan.begun_at}
 
 
 def startable_jobs() -> set[str]:

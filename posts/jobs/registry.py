@@ -12,6 +12,8 @@ from django_tasks.base import Task
 LONGEST_BACKOFF = timedelta(hours=1)
 # The priorities of runs. Each worker has a lane of its own for urgent ones, so that they never wait for others.
 URGENT, IN_TURN = 10, 0
+# With this begin the keys of runs that help another run of the same job.
+HELPER = "helper"
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class JobDefinition:
     backoff: timedelta
     lease: timedelta
     every: timedelta | None
+    walks: tuple[str, ...] = ()
 
     def delay_after(self, failures: int) -> timedelta:
         """Return how long to wait after a number of failures: the backoff, doubled each time."""
@@ -65,6 +68,7 @@ def job(
     lease_seconds: int = 60,
     every: timedelta | None = None,
     is_urgent: bool = False,
+    walks: tuple[str, ...] = (),
 ) -> Callable[[Callable[..., Any]], Task[..., Any]]:
     """Register a function as the background job `name` (at most 60 characters, never changed); return its Task.
 
@@ -80,6 +84,8 @@ def job(
     every: a timedelta for a periodic job, which must need no arguments. One run makes up for all missed periods.
 
     is_urgent: whether it must not wait for other jobs. It should be short.
+
+    walks: the names of its walks that workers share, for the page of jobs.
     """
     if every is not None and every < timedelta(seconds=1):
         raise ValueError(f"every is {every}; a period is a second or longer.")
@@ -97,6 +103,7 @@ def job(
             timedelta(seconds=backoff_seconds),
             timedelta(seconds=lease_seconds),
             every,
+            walks,
         )
         _definitions[name] = definition
         return definition.task

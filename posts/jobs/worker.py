@@ -20,7 +20,7 @@ from posts.db.migration_plan import NeedsPostDeployment, missing_migrations
 from posts.db.pooler import WrongPooler, check_way_to_database
 from posts.jobs import control
 from posts.jobs.followers import EVERY_SECONDS, wanted_followers
-from posts.jobs.registry import URGENT
+from posts.jobs.registry import HELPER, URGENT
 from posts.jobs.runs import Claim, claim_next, due_runs, perform, reap, tick
 from posts.models import JobWorker
 from posts.outages import AWAY, first_line, outage_of
@@ -97,7 +97,9 @@ class Lane:
         if claim is None or self._must_end:
             return
         must_end = not claim.renew()
-        if not must_end and time.monotonic() - self._began > TURN_SECONDS:
+        # A helper leaves its worker to others at once: the run that it helps goes on.
+        turn = 0 if claim.run.key.startswith(HELPER) else TURN_SECONDS
+        if not must_end and time.monotonic() - self._began > turn:
             must_end = due_runs(from_priority=self.from_priority).order_by().exists()
         if must_end and self._claim is claim:
             self._must_end = True

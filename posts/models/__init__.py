@@ -50,7 +50,7 @@ from posts.models.source_link import SourceLink, SourcePlace
 from posts.models.stored_page import StoredPage, StoredPageKey, StoredPageState
 from posts.models.style_rule import StyleException, StyleRule
 from posts.models.term import FormerTermSlug, PostTerm, Term
-from posts.models.text_sketch import ParagraphCount, SketchBand, TextScan, TextSketch, TextTwin
+from posts.models.text_sketch import ParagraphCount, SketchBand, TextScan, TextSketch, TextTwin, WalkPart
 from posts.models.unsaved_text import UnsavedText
 from posts.models.uploaded_picture import UploadedPicture
 from posts.models.web_session import WebSession
@@ -149,5 +149,6 @@ __all__ = [
     "TextTwin",
     "UnsavedText",
     "UploadedPicture",
+    "WalkPart",
     "WebSession",
 ]

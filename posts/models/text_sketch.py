@@ -72,13 +72,38 @@ class TextTwin(models.Model):
 
 
 class TextScan(models.Model):
-    """The newest Revision that a kind of background work has read."""
+    """How far a kind of background work is in its walk along keys. posts.db.shared_walk lets workers share one."""
 
     name = models.CharField(max_length=40, primary_key=True)
+    # The newest key that a worker has had, in any pass.
     revision_id = models.BigIntegerField(default=0, db_default=0)
+    # The last key of this pass that a worker has had. A pass may begin before keys that earlier ones had.
+    position = models.BigIntegerField(default=0, db_default=0)
+    # Rows with larger numbers wait for the next pass; null: there is no such limit.
+    pass_end = models.BigIntegerField(null=True)
+    begun_at = models.DateTimeField(null=True)
+    done = models.BigIntegerField(default=0, db_default=0, help_text="Keys whose work is done in this pass.")
 
     class Meta:
         default_permissions = ()
 
     def __str__(self) -> str:
         return f"{self.name}: {self.revision_id}"
+
+
+class WalkPart(models.Model):
+    """Keys of a walk, from the first to the last, that one worker works on. The row goes with its work."""
+
+    walk = models.CharField(max_length=40)
+    first = models.BigIntegerField()
+    last = models.BigIntegerField()
+    # Counts the workers that took it. One that returns after losing its lease has a smaller number.
+    attempt = models.PositiveIntegerField(default=1, db_default=1)
+    leased_until = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["walk", "first"], name="walk_part_once")]
+
+    def __str__(self) -> str:
+        return f"{self.walk}: {self.first} to {self.last}"

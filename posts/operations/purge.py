@@ -120,6 +120,7 @@ NO_CONTENT = {
     "SignInTally": "of accounts",
     "StoredPageState": "how far the background is",
     "ParagraphCount": "digests of paragraphs, counted", "TextScan": "how far a walk is",
+    "WalkPart": "keys that a worker has now",
     "WebSession": "words of a reviewer whose session ended, until the session goes",
 }  # fmt: skip
 # Settings that name folders and files with content of posts.

@@ -58,7 +58,8 @@ Signature = Sequence[int]
 class SketchedText:
     """The words of a record by paragraph, ready for shingling."""
 
-    def __init__(self, record: RecordDict) -> None:
+    def __init__(self, record: RecordDict, fingerprint: str = "") -> None:
+        self.fingerprint = fingerprint
         text = f"{record.get('intro', '')}\n\n{record['body']}".casefold()
         paragraphs = (_WORD.findall(part) for part in text.split("\n\n"))
         self.paragraphs = [words for words in paragraphs if words]
@@ -138,35 +139,21 @@ def _agreement(one: Signature, other: Signature) -> float:
 def sketch_posts(ids: Iterable[int]) -> int:
     """Update sketches and near-duplicates of the posts with these keys; return how many texts were new.
 
-    Works in sets, each one transaction of at most BATCH_CHARACTERS. Running it again does nothing for texts that have
-    a sketch.
+    Works in sets of at most BATCH_CHARACTERS. Running it again does nothing for texts that have a sketch. Any number
+    of workers may call it at once: each first stores what finds its own texts, and then looks for others. So of two
+    near-duplicates that are read at the same moment, the later one finds the pair.
     """
     ids, made = list(ids), 0
     for at in range(0, len(ids), CHUNK):
-        made += _sketch_set(ids[at : at + CHUNK])
-    return made
-
-
-def _sketch_set(ids: list[int]) -> int:
-    # Most posts of a scan have a sketch already: this finds out without a lock, so that no editor waits.
-    if not (stale := _stale(Post.objects.filter(pk__in=ids))[0]):
-        return 0
-    made = 0
-    for part in _parts(stale):
-        with transaction.atomic():
-            # Locked in one order: two workers may get the same posts.
-            posts = Post.objects.filter(pk__in=part).order_by("pk").select_for_update(of=("self",))
-            heads, before = _stale(posts)
-            _resketch(heads, before)
-        made += len(heads)
+        # Most posts of a scan have a sketch already: this finds out without a lock, so that no editor waits.
+        stale, _ = _stale(Post.objects.filter(pk__in=ids[at : at + CHUNK]))
+        for part in _parts(stale):
+            made += _sketch_texts(_texts_of(part))
     return made
 
 
 def _parts(ids: Iterable[int]) -> Iterator[list[int]]:
-    """Yield `ids` in lists of BATCH_CHARACTERS of text, or of one longer text.
-
-    While a part is compared, SQLite can't save anything else.
-    """
+    """Yield `ids` in lists of BATCH_CHARACTERS of text, or of one longer text."""
     part: list[int] = []
     size = 0
     lengths = Post.objects.filter(pk__in=ids).order_by("pk").values_list("pk", Length("head_revision__snapshot"))
@@ -189,54 +176,65 @@ def _stale(posts: QuerySet[Post]) -> tuple[dict[int, str], dict[int, tuple[int, 
     return {pk: fingerprint for pk, fingerprint in heads.items() if pk not in known}, before
 
 
-def _resketch(heads: dict[int, str], before: dict[int, tuple[int, ...]]) -> None:
-    if before:
-        SketchBand.objects.filter(post__in=before).delete()
-        left = set(TextTwin.objects.filter(post__in=before).values_list("twin", flat=True))
-        TextTwin.objects.filter(post__in=before).delete()
-        TextTwin.objects.filter(twin__in=before).delete()
-        _mark_first(left)
-    for texts in _batches(heads):
-        _sketch_batch(texts, heads, before)
+def _sketch_texts(texts: dict[int, SketchedText]) -> int:
+    """Write sketches, bands and near-duplicates of {post pk: SketchedText}; return how many were new.
 
-
-def _sketch_batch(texts: dict[int, SketchedText], heads: dict[int, str], before: dict[int, tuple[int, ...]]) -> None:
-    """Write sketches, bands and near-duplicates of {post pk: SketchedText}."""
-    _count_paragraphs({pk: (before.get(pk, ()), texts[pk].counted) for pk in texts})
-    boilerplate = _boilerplate(texts.values())
-    shingles = {pk: text.shingles(boilerplate) for pk, text in texts.items()}
+    A sketch gets its fingerprint at the end: without it, it counts as missing, and the next run begins again.
+    """
+    new = _count_texts(texts)
+    boilerplate = _boilerplate(new.values())
+    shingles = {pk: text.shingles(boilerplate) for pk, text in new.items()}
     signatures = {pk: signature_of(found) for pk, found in shingles.items() if found}
+    stored = {pk: struct.pack(f"<{NUMBERS}I", *signatures.get(pk, [_EMPTY] * NUMBERS)) for pk in new}
+    fingerprints = {pk: text.fingerprint for pk, text in new.items()}
+    pairs = _candidates(signatures, stored, fingerprints)
+    measured = _measured(_likely(pairs, signatures), shingles, fingerprints)
+    found = [(a, b, similarity) for a, b, similarity in measured if similarity >= MIN_SIMILARITY]
+    return _store_near_duplicates(found, fingerprints, stored)
+
+
+@transaction.atomic
+def _count_texts(texts: dict[int, SketchedText]) -> dict[int, SketchedText]:
+    """Count the paragraphs of texts, forget what was stored of earlier ones; return those that are still wanted."""
+    left = set(TextTwin.objects.filter(post__in=texts).values_list("twin", flat=True))
+    _locked_heads({*texts, *left})
+    heads, before = _stale(Post.objects.filter(pk__in=texts))
+    new = {pk: text for pk, text in texts.items() if heads.get(pk) == text.fingerprint}
+    known = before.keys() & new.keys()
+    if known:
+        SketchBand.objects.filter(post__in=known).delete()
+        TextTwin.objects.filter(post__in=known).delete()
+        TextTwin.objects.filter(twin__in=known).delete()
+        _mark_first(left)
+    _count_paragraphs({pk: (before.get(pk, ()), text.counted) for pk, text in new.items()})
     TextSketch.objects.bulk_create(
         [
             TextSketch(
                 post_id=pk,
-                fingerprint=heads[pk],
-                signature=struct.pack(f"<{NUMBERS}I", *signatures.get(pk, [_EMPTY] * NUMBERS)),
+                fingerprint="",
+                signature=b"",
                 paragraphs=struct.pack(f"<{len(text.counted)}q", *sorted(text.counted)),
             )
-            for pk, text in texts.items()
+            for pk, text in new.items()
         ],
         update_conflicts=True,
         update_fields=["fingerprint", "signature", "paragraphs"],
         unique_fields=["post"],
     )
-    _store_near_duplicates(_candidates(signatures), shingles, signatures)
+    return new
 
 
 def _batches(ids: Iterable[int]) -> Iterator[dict[int, SketchedText]]:
     """Yield {post pk: SketchedText} of the proposed texts, in parts of BATCH_CHARACTERS or of one longer text."""
-    texts: dict[int, SketchedText] = {}
-    size = 0
-    rows = Post.objects.filter(pk__in=ids).order_by("pk").values_list("pk", "head_revision__snapshot")
-    for pk, snapshot in rows.iterator(chunk_size=20):
-        length = len(snapshot["body"]) + len(snapshot.get("intro", ""))
-        if texts and size + length > BATCH_CHARACTERS:
-            yield texts
-            texts, size = {}, 0
-        texts[pk] = SketchedText(snapshot)
-        size += length
-    if texts:
-        yield texts
+    for part in _parts(ids):
+        yield _texts_of(part)
+
+
+def _texts_of(ids: Iterable[int]) -> dict[int, SketchedText]:
+    """Return {post pk: SketchedText} of the proposed texts."""
+    rows = Post.objects.filter(pk__in=ids, head_revision__isnull=False).order_by("pk")
+    columns = rows.values_list("pk", "head_revision__fingerprint", "head_revision__snapshot")
+    return {pk: SketchedText(snapshot, fingerprint) for pk, fingerprint, snapshot in columns.iterator(chunk_size=20)}
 
 
 def _unpacked(data: bytes | memoryview) -> tuple[int, ...]:
@@ -286,24 +284,33 @@ def _boilerplate(texts: Iterable[SketchedText]) -> set[int]:
     }
 
 
-def _candidates(signatures: Mapping[int, Signature]) -> set[Pair]:
-    """Return {(smaller pk, larger pk)} that share a band, among `signatures` and stored ones; store their bands."""
+def _candidates(
+    signatures: Mapping[int, Signature], stored: Mapping[int, bytes], fingerprints: Mapping[int, str]
+) -> set[Pair]:
+    """Return {(smaller pk, larger pk)} that share a band, among `signatures` and stored ones.
+
+    Stores their bands first, with the signatures in bytes: who looks later finds them.
+    """
     bands: dict[int, list[int]] = defaultdict(list)
     for pk, signature in signatures.items():
         for key in band_keys(signature):
             bands[key].append(pk)
+    full = SketchBand.objects.filter(key__in=bands).order_by().values_list("key").annotate(Count("post"))
+    room = {key: max(0, MAX_BAND_POSTS - count) for key, count in full}
+    with transaction.atomic():
+        same = {pk for pk, now in _locked_heads(stored).items() if now == fingerprints[pk]}
+        TextSketch.objects.bulk_update([TextSketch(pk=pk, signature=stored[pk]) for pk in same], ["signature"])
+        rows = ((key, pk) for key, mine in bands.items() for pk in mine[: room.get(key, MAX_BAND_POSTS)] if pk in same)
+        _insert_bands(sorted(rows))
     standing: dict[int, list[int]] = defaultdict(list)
     for key, pk in SketchBand.objects.filter(key__in=bands).values_list("key", "post_id"):
         standing[key].append(pk)
     pairs: set[Pair] = set()
-    rows: list[tuple[int, int]] = []
     for key, mine in bands.items():
-        others = standing[key][:MAX_BAND_POSTS]
+        others = [pk for pk in standing[key] if pk not in signatures][:MAX_BAND_POSTS]
         for index, pk in enumerate(mine):
             pairs.update((min(pk, other), max(pk, other)) for other in (*others, *mine[:index][:MAX_BAND_POSTS]))
-        rows += [(key, pk) for pk in mine[: max(0, MAX_BAND_POSTS - len(others))]]
-    _insert_bands(sorted(rows))
-    return {pair for pair in pairs if pair[0] != pair[1]}
+    return pairs
 
 
 def _insert_bands(rows: Sequence[tuple[int, int]]) -> None:
@@ -317,18 +324,36 @@ def _insert_bands(rows: Sequence[tuple[int, int]]) -> None:
             cursor.executemany(f"INSERT INTO {table} (key, post_id) VALUES (%s, %s) ON CONFLICT DO NOTHING", rows)  # noqa: S608
 
 
+@transaction.atomic
 def _store_near_duplicates(
-    pairs: set[Pair], shingles: dict[int, Shingles], signatures: Mapping[int, Signature]
-) -> None:
-    """Measure candidate pairs exactly and store those that are near-duplicates, from both sides."""
+    found: list[tuple[int, int, float]], fingerprints: Mapping[int, str], stored: Mapping[int, bytes]
+) -> int:
+    """Store pairs from both sides, and that texts are compared now; return how many. Skip texts that have changed.
+
+    fingerprints: {post: of the text that was compared}. stored: {post: its signature in bytes}.
+    """
+    involved = {*stored, *(pk for a, b, _ in found for pk in (a, b))}
+    same = {pk for pk, now in _locked_heads(involved).items() if now == fingerprints.get(pk)}
+    ours = TextSketch.objects.filter(pk__in=same & stored.keys(), fingerprint="")
+    # Another worker that began again with the same text has taken the signature away.
+    done = [pk for pk, signature in ours.values_list("pk", "signature") if bytes(signature) == stored[pk]]
+    TextSketch.objects.bulk_update([TextSketch(pk=pk, fingerprint=fingerprints[pk]) for pk in done], ["fingerprint"])
     near_duplicates = [
         TextTwin(post_id=one, twin_id=other, similarity=similarity)
-        for a, b, similarity in _measured(_likely(pairs, signatures), shingles)
-        if similarity >= MIN_SIMILARITY
+        for a, b, similarity in found
+        if {a, b} <= same
         for one, other in ((a, b), (b, a))
     ]
     TextTwin.objects.bulk_create(near_duplicates, ignore_conflicts=True, batch_size=1000)
     _mark_first({near_duplicate.post_id for near_duplicate in near_duplicates})
+    return len(done)
+
+
+def _locked_heads(posts: Iterable[int]) -> dict[int, str]:
+    """Lock posts, in one order, and return {primary key: fingerprint of the proposed text}."""
+    rows = Post.objects.filter(pk__in=posts).order_by("pk")
+    list(rows.select_for_update().values_list("pk"))
+    return dict(rows.filter(head_revision__isnull=False).values_list("pk", "head_revision__fingerprint"))
 
 
 def _mark_first(posts: Iterable[int]) -> None:
@@ -345,15 +370,25 @@ def _mark_first(posts: Iterable[int]) -> None:
 
 
 def _likely(pairs: set[Pair], signatures: Mapping[int, Signature]) -> list[Pair]:
-    """Return the pairs whose signatures, those given or those that are stored, are enough alike."""
+    """Return the pairs whose signatures, those given or those that are stored, are enough alike.
+
+    Also those of texts whose signatures another worker is storing again.
+    """
     foreign = {pk for pair in pairs for pk in pair if pk not in signatures}
-    stored = TextSketch.objects.filter(pk__in=foreign).values_list("pk", "signature")
+    stored = TextSketch.objects.filter(pk__in=foreign).exclude(signature=b"").values_list("pk", "signature")
     known = {**signatures, **{pk: struct.unpack(f"<{NUMBERS}I", bytes(signature)) for pk, signature in stored}}
-    return [(a, b) for a, b in pairs if a in known and b in known and _agreement(known[a], known[b]) >= MIN_ESTIMATE]
+    return [
+        (a, b) for a, b in pairs if a not in known or b not in known or _agreement(known[a], known[b]) >= MIN_ESTIMATE
+    ]
 
 
-def _measured(pairs: list[Pair], shingles: dict[int, Shingles]) -> Iterator[tuple[int, int, float]]:
-    """Yield each pair with its exact similarity; texts that are not among `shingles` are read, some at a time."""
+def _measured(
+    pairs: list[Pair], shingles: dict[int, Shingles], fingerprints: dict[int, str]
+) -> Iterator[tuple[int, int, float]]:
+    """Yield each pair with its exact similarity; texts that are not among `shingles` are read, some at a time.
+
+    Adds the fingerprints of texts that it reads to `fingerprints`.
+    """
     partners = defaultdict(list)
     for a, b in pairs:
         if a in shingles and b in shingles:
@@ -363,6 +398,7 @@ def _measured(pairs: list[Pair], shingles: dict[int, Shingles]) -> Iterator[tupl
     for texts in _batches(partners):
         boilerplate = _boilerplate(texts.values())
         for pk, text in texts.items():
+            fingerprints[pk] = text.fingerprint
             other = text.shingles(boilerplate)
             for mine in partners[pk]:
                 yield mine, pk, jaccard(shingles[mine], other)

@@ -16,11 +16,13 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import log, sqrt
 
 from django.db import connection, transaction
 
 from posts.db.keyset import in_chunks
+from posts.db.shared_walk import SharedWalk
 from posts.models import Neighbour, Post, PostTerm, StaleNeighbours, Term, TextScan, TextTwin
 
 _WORDS = re.compile(r"\w+")
@@ -44,6 +46,7 @@ MAX_KEYS = 5_000
 CHUNK = {"sqlite": 100, "postgresql": 400}
 # Posts noted by one statement.
 MARKED = 1_000
+STALE_WALK = "neighbours"
 # Most similar first: (related post, names of shared terms).
 Related = list[tuple[int, list[str]]]
 
@@ -70,29 +73,47 @@ def mark_all_stale(*, on_checkpoint: Callable[[], object] = lambda: None) -> int
     return count
 
 
-def find_stale_related_posts(*, on_checkpoint: Callable[[], object] = lambda: None) -> int:
+def stale_walk() -> SharedWalk:
+    """Return the walk through posts noted as stale.
+
+    A pass has those that were noted when it began, and begins when nobody works on the last one. So whoever finds the
+    posts beside another one in a pass knows its change, and the pass after it sees what all of them wrote.
+    """
+    return SharedWalk(
+        STALE_WALK,
+        lambda newest: StaleNeighbours.objects.filter(pk__lte=newest or 0),
+        CHUNK[connection.vendor],
+        key="post_id",
+        begin=lambda _: 0,
+        newest=lambda: StaleNeighbours.objects.order_by("-pk").values_list("pk", flat=True).first(),
+        waits=True,
+    )
+
+
+def find_stale_related_posts(
+    *, on_checkpoint: Callable[[], object] = lambda: None, on_more: Callable[[], object] = lambda: None
+) -> int:
     """Find the related posts of all posts noted as stale; return the number of posts.
 
-    Works in sets of CHUNK, a transaction each; if stopped, it continues there. on_checkpoint: called between sets,
-    may raise.
+    Works in sets of CHUNK, a transaction each; if stopped, it continues there. on_checkpoint, on_more: as for
+    SharedWalk.work_off().
     """
-    total, found = None, 0
+    walk, found = stale_walk(), 0
+    total = Post.objects.approved().count() if StaleNeighbours.objects.exists() else 0
     while StaleNeighbours.objects.exists():
-        if total is None:
-            total = Post.objects.approved().count()
-        found += _find_set(total)
-        on_checkpoint()
+        new = walk.work_off(partial(_find_set, total=total), on_checkpoint=on_checkpoint, on_more=on_more)
+        if not new:
+            # Another worker has the rest, and looks again after that.
+            break
+        found += new
     return found
 
 
 @transaction.atomic
-def _find_set(total: int) -> int:
-    # One at a time: of two workers with the same posts, the later writer must not be the earlier reader.
-    TextScan.objects.get_or_create(name="neighbours")
-    TextScan.objects.select_for_update().get(name="neighbours")
-    waiting = StaleNeighbours.objects.order_by("pk").values_list("pk", "post_id", "spreads")
-    rows = list(waiting[: CHUNK[connection.vendor]])
-    ids = sorted({post for _, post, _ in rows})
+def _find_set(ids: list[int], *, total: int) -> int:
+    newest = TextScan.objects.values_list("pass_end", flat=True).get(name=STALE_WALK)
+    stale = StaleNeighbours.objects.filter(post__in=ids, pk__lte=newest)
+    rows = list(stale.values_list("pk", "post_id", "spreads"))
     found = related_posts_of(ids, total=total)
     before: dict[int, Related] = defaultdict(list)
     kept = Neighbour.objects.filter(post__in=ids).order_by("post", "rank")

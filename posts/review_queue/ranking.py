@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +23,7 @@ from posts.content_checks.package_names import PACKAGE_NAMES
 from posts.content_checks.registry import checks_key
 from posts.db.keyset import in_chunks
 from posts.db.prepared_query import PreparedQuery
+from posts.db.shared_walk import SharedWalk
 from posts.models import (
     ApprovedPicture,
     AuditEntry,
@@ -37,7 +38,6 @@ from posts.models import (
     ReviewFlag,
     Revision,
     StyleException,
-    TextScan,
     TextSketch,
     TextTwin,
 )
@@ -582,17 +582,26 @@ def rank_queue(
 
 
 def rank_read_texts(
-    *, now: datetime | None = None, on_checkpoint: Callable[[], object] = lambda: None, always_count: bool = False
+    *,
+    now: datetime | None = None,
+    always_count: bool = False,
+    on_checkpoint: Callable[[], object] = lambda: None,
+    on_more: Callable[[], object] = lambda: None,
 ) -> int:
     """Complete the reasons of texts that checks and comparison have read since; return their number.
 
-    Looks at nothing else, so it can run every few seconds.
+    Looks at nothing else, so it can run every few seconds. on_checkpoint, on_more: as for SharedWalk.work_off().
     """
     now = now or timezone.now()
-    read = CheckResult.objects.filter(fingerprint=OuterRef("fingerprint"), checks_key=checks_key())
-    compared = TextSketch.objects.filter(post=OuterRef("pk"), fingerprint=OuterRef("fingerprint"))
-    ranked = _sweep(QueueEntry.objects.filter(Exists(read), Exists(compared), is_complete=False), now, on_checkpoint)
-    ranked += _rank_new_near_duplicates(now, on_checkpoint)
+    ranked = 0
+    if _read_texts().exists():
+        ranked += READ_TEXTS.work_off(partial(rank_posts, now=now), on_checkpoint=on_checkpoint, on_more=on_more)
+
+    def rank_twins(keys: list[int]) -> int:
+        return rank_posts(set(TextTwin.objects.filter(pk__in=keys).values_list("post_id", flat=True)), now=now)
+
+    # The older post of a new pair was complete before the newer one came.
+    ranked += NEW_TWINS.work_off(rank_twins, on_checkpoint=on_checkpoint, on_more=on_more)
     if ranked or always_count:
         _count_choices()
     return ranked
@@ -614,15 +623,15 @@ def _sweep(rows: QuerySet[Any], now: datetime, on_checkpoint: Callable[[], objec
     return ranked
 
 
-def _rank_new_near_duplicates(now: datetime, on_checkpoint: Callable[[], object]) -> int:
-    """Rank the posts of newly found pairs: the older post was complete before the newer one came."""
-    scan, _ = TextScan.objects.get_or_create(name="twins in the queue")
-    ranked = 0
-    for rows in in_chunks(TextTwin.objects.values_list("pk", "post_id"), size=CHUNK, after=scan.revision_id):
-        ranked += rank_posts({post for _, post in rows}, now=now)
-        TextScan.objects.filter(pk=scan.pk).update(revision_id=rows[-1][0])
-        on_checkpoint()
-    return ranked
+def _read_texts() -> QuerySet[QueueEntry]:
+    """Return the entries whose texts were checked and compared since they were ranked."""
+    read = CheckResult.objects.filter(fingerprint=OuterRef("fingerprint"), checks_key=checks_key())
+    compared = TextSketch.objects.filter(post=OuterRef("pk"), fingerprint=OuterRef("fingerprint"))
+    return QueueEntry.objects.filter(Exists(read), Exists(compared), is_complete=False)
+
+
+READ_TEXTS = SharedWalk("queue", lambda _: _read_texts(), CHUNK, begin=lambda _: 0)
+NEW_TWINS = SharedWalk("twins in the queue", lambda _: TextTwin.objects.all(), CHUNK)
 
 
 def _outdated_near_duplicates() -> QuerySet[QueueEntry]:
@@ -673,9 +682,15 @@ def _count_choices() -> None:
 
 def _store_counts(figures: list[QueueFigure], *, kinds: list[str]) -> None:
     standing = {(figure.kind, str(figure.name)) for figure in figures}
-    for kind, name in list(QueueFigure.objects.filter(kind__in=kinds).values_list("kind", "name")):
+    for kind, name in list(
+        QueueFigure.objects.filter(kind__in=kinds).order_by("kind", "name").values_list("kind", "name")
+    ):
         if (kind, name) not in standing:
             QueueFigure.objects.filter(kind=kind, name=name).delete()
     QueueFigure.objects.bulk_create(
-        figures, update_conflicts=True, update_fields=["count"], unique_fields=["kind", "name"]
+        # In one order: two workers that count the same may wait for each other, but never deadlock.
+        sorted(figures, key=lambda figure: (figure.kind, str(figure.name))),
+        update_conflicts=True,
+        update_fields=["count"],
+        unique_fields=["kind", "name"],
     )
