@@ -3,7 +3,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, QuerySet
 from django.utils import timezone
 
@@ -30,6 +30,7 @@ from posts.operations.edit_parts import edit_of, edit_parts
 from posts.operations.flag import flag_post
 from posts.operations.frame import note, operation
 from posts.operations.review import Decision, approval_obstacles, decide
+from posts.operations.timeouts import long_statement_timeout
 from posts.review_queue.claims import claimed_by_another
 
 OUTCOMES: dict[str, Review.Outcome] = {
@@ -108,18 +109,22 @@ def begin_bulk(
         require_second_factor(by)
     run = BulkRun.objects.create(act=act, made_by=by, query=query)
     if entries is not None:
-        choices = entries.order_by("pk").values_list("pk", "fingerprint").iterator(chunk_size=CHUNK)
+        _add_entries(run, entries)
     else:
-        known = set(Post.objects.filter(pk__in=[pk for pk, _ in choices]).values_list("pk", flat=True))
-        choices = [(pk, fingerprint) for pk, fingerprint in dict(choices).items() if pk in known]
-    rows = []
-    for pk, fingerprint in choices:
-        rows.append(BulkRow(run=run, post_id=pk, fingerprint=fingerprint))
-        if len(rows) == CHUNK:
-            BulkRow.objects.bulk_create(rows)
-            rows = []
-    BulkRow.objects.bulk_create(rows)
+        fingerprints = dict(choices)
+        known = set(Post.objects.filter(pk__in=fingerprints).values_list("pk", flat=True))
+        rows = (BulkRow(run=run, post_id=pk, fingerprint=text) for pk, text in fingerprints.items() if pk in known)
+        BulkRow.objects.bulk_create(rows)
     return count_rows(run)
+
+
+def _add_entries(run: BulkRun, entries: "QuerySet[QueueEntry]") -> None:
+    """Add a row for each entry of the queue, in one statement: there may be a million."""
+    chosen, values = entries.order_by("pk").values("pk", "fingerprint").query.sql_with_params()
+    with long_statement_timeout(), connection.cursor() as cursor:
+        # Django's own SQL, with separate values.
+        into = "INSERT INTO posts_bulkrow (run_id, post_id, fingerprint)"
+        cursor.execute(f"{into} SELECT %s, chosen.* FROM ({chosen}) AS chosen", [run.pk, *values])  # noqa: S608
 
 
 def counts_of_rows(run: BulkRun) -> dict[str, Any]:
