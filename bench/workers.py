@@ -7,7 +7,6 @@ Each walk is done by one worker process and by two, in turns. See README.md besi
 
 import argparse
 import os
-import resource
 import secrets
 import statistics
 import subprocess
@@ -59,6 +58,8 @@ def forget_related():
 def forget_ranks():
     from posts.models import QueueEntry
 
+    # Only texts that were read can be ranked.
+    scan_texts()
     QueueEntry.objects.update(is_complete=False)
 
 
@@ -78,9 +79,9 @@ def be_a_worker(walk):
     connection.ensure_connection()
     print("ready", flush=True)
     sys.stdin.readline()
+    before = time.process_time()
     count = WALKS[walk][0]()
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    print(int(count), used.ru_utime + used.ru_stime, flush=True)
+    print(int(count), time.process_time() - before, flush=True)
 
 
 def rate_of(walk, workers):
@@ -103,9 +104,9 @@ def rate_of(walk, workers):
     for process in processes:
         process.stdin.write("\n")
         process.stdin.flush()
-    said = [process.communicate()[0].split() for process in processes]
+    said = [process.stdout.readline().split() for process in processes]
     seconds = time.perf_counter() - began
-    if any(process.returncode for process in processes):
+    if any(process.wait() for process in processes):
         sys.exit(f"A worker failed at: {walk}")
     count = sum(int(count) for count, _ in said)
     return count / seconds, 1000 * sum(float(used) for _, used in said) / count
