@@ -70,11 +70,13 @@ class OwnPostgres:
         if self._process:
             self._process.wait(timeout=PATIENT_SECONDS)
 
-    def start(self):
+    def start(self, **environment):
         owner = (self.folder / "data").stat()
         person = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}
         with open(self.folder / "log2", "ab") as log:
-            self._process = subprocess.Popen(self._command, cwd=self.folder, stdout=log, stderr=log, **person)
+            self._process = subprocess.Popen(
+                self._command, cwd=self.folder, env=os.environ | environment, stdout=log, stderr=log, **person
+            )
         wait_until(self._answers)
 
     def _answers(self):

@@ -90,10 +90,11 @@ class ProductionWeb(Web):
 class Editor:
     """A person with a browser that keeps cookies."""
 
-    def __init__(self, web, post):
-        self.web, self.address, self.cookies = web, f"/admin/posts/post/{post}/change/", {}
+    def __init__(self, web, post, password=PASSWORD):
+        self.web, self.post, self.cookies = web, post, {}
+        self.address = f"/admin/posts/post/{post}/change/"
         answer = self.ask("/admin/login/")
-        self.send("/admin/login/", Form.of(answer[2], "username") | {"username": ["ada"], "password": [PASSWORD]})
+        self.send("/admin/login/", Form.of(answer[2], "username") | {"username": ["ada"], "password": [password]})
 
     def ask(self, path, method="GET", body=None, **headers):
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
