@@ -31,6 +31,9 @@ from granian.net import SocketSpec
 ROOT = Path(__file__).resolve().parent.parent
 # alphanode.wsgi ends with it when a setting is wrong: starting again would not help.
 WRONG_SETTING = 3
+# Without the first, each thread would get memory of its own. Without the second, the process would give back less and
+# less: the C library learns from each large block that is freed. Both are read when a process starts.
+MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_TRIM_THRESHOLD_": "131072"}
 # The site writes a line for each request itself. The server's own lines have the same form.
 LOG = {
     "version": 1,
@@ -163,8 +166,7 @@ def _has_wrong_setting(module: str) -> bool:
 
 
 if __name__ == "__main__":
-    if "MALLOC_ARENA_MAX" not in os.environ:
-        # Each thread would get memory of its own, and give little of it back. It is read when a process starts.
-        os.environ["MALLOC_ARENA_MAX"] = "2"
+    if missing := MEMORY.keys() - os.environ.keys():
+        os.environ |= {name: MEMORY[name] for name in missing}
         os.execv(sys.executable, [sys.executable, *sys.argv])  # noqa: S606 (the same program)
     main(sys.argv[1] if len(sys.argv) > 1 else "alphanode.wsgi")

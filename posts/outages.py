@@ -5,11 +5,11 @@ An invalid statement is not an outage: it stays an error of ours, with all detai
 
 import errno
 import logging
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import psycopg
 from django.db import Error
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -80,7 +80,8 @@ def outage_of(error: BaseException) -> Outage | None:
         return _BY_CODE.get(code) or (AWAY if code.startswith("08") else None)
     # An error without a code does not come from the server: it was missing, or closed the connection. SQLite's have
     # one.
-    return AWAY if isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError)) else None
+    psycopg = sys.modules.get("psycopg")  # a site on SQLite never loads it
+    return AWAY if psycopg and isinstance(cause, (psycopg.OperationalError, psycopg.InterfaceError)) else None
 
 
 def unavailable(request: HttpRequest, error: Exception) -> HttpResponse | None:

@@ -14,7 +14,7 @@ COMPOSE = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="
 SITE = ("migrate", "web", "worker")
 SETTINGS = set(re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
 # What the server and Python read, and the file of settings itself.
-OTHERS = {"WEB_BIND", "PYTHONUNBUFFERED", "MALLOC_ARENA_MAX", "ENV_FILE"}
+OTHERS = {"WEB_BIND", "PYTHONUNBUFFERED", "MALLOC_ARENA_MAX", "MALLOC_TRIM_THRESHOLD_", "ENV_FILE"}
 
 
 def instructions(name):

@@ -99,14 +99,14 @@ def production(tmp_path):
     }
 
 
-def test_the_garbage_collector_never_looks_at_what_a_start_has_made(production):
+def test_a_start_is_never_looked_through_again_and_loads_no_driver_of_another_engine(production):
     lines = (
         "import gc; of_command = gc.isenabled() and gc.get_freeze_count()",
         "gc.unfreeze(); import alphanode.wsgi; of_server = gc.isenabled() and gc.get_freeze_count()",
-        "print(of_command > 100_000, of_server > 100_000)",
+        "import sys; print(of_command > 100_000, of_server > 100_000, 'psycopg' in sys.modules)",
     )
     ended = run("manage.py", "shell", "--no-imports", "--command", "; ".join(lines), **production | {"DEBUG": "on"})
-    assert ended.stdout == "True True\n", ended.stderr
+    assert ended.stdout == "True True False\n", ended.stderr
 
 
 def test_a_server_without_its_static_files_says_what_to_run(production, tmp_path):

@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-import psycopg
 from django.conf import settings
 from django.db import Error, connection, connections
 
@@ -138,6 +137,8 @@ class Replicas:
         return replica.fresh_for is mark and self._clock() - replica.asked_at < GOOD_FOR_SECONDS
 
     def _learn(self, replica: Replica, mark: Mark) -> None:
+        import psycopg  # a site without replicas may do without
+
         asked_at = self._clock()
         try:
             follows, replayed, has_newest = self._ask(replica.alias, mark)

@@ -8,12 +8,15 @@ PostgreSQL takes settings with a new connection; a pooler refuses or drops them.
 session of its own brings one, MARK, and the server says whether it arrived.
 """
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connection
+
+if TYPE_CHECKING:
+    import psycopg
 
 MARK = "alphanode.session"
 # What web processes may not do without: nothing else ends a statement that takes too long, or a wait for a lock.
@@ -60,6 +63,8 @@ def check_way_to_database(database: dict[str, Any], *, pooler: str) -> None:
     """
     if not database["ENGINE"].endswith("postgresql"):
         return
+    import psycopg  # a site on SQLite does without
+
     try:
         with _connected(database) as server:
             if pooler:
@@ -73,6 +78,8 @@ def check_way_to_database(database: dict[str, Any], *, pooler: str) -> None:
 
 def check_same_database(pooled: dict[str, Any], direct: dict[str, Any]) -> None:
     """Raise WrongPooler if two entries of settings.DATABASES lead to two databases."""
+    import psycopg
+
     try:
         with _connected(pooled) as one, _connected(direct) as other:
             if one.execute(_IDENTITY).fetchone() != other.execute(_IDENTITY).fetchone():
@@ -83,7 +90,8 @@ def check_same_database(pooled: dict[str, Any], direct: dict[str, Any]) -> None:
 
 def pooler_words(error: BaseException) -> str | None:
     """Return what to change if an error of the database comes from a pooler that the settings don't name, or None."""
-    if not isinstance(error, (Error, psycopg.Error)):
+    psycopg = sys.modules.get("psycopg")
+    if not isinstance(error, (Error, psycopg.Error) if psycopg else Error):
         return None
     if _REFUSED in str(error):
         return _unexpected_pooler()
@@ -113,6 +121,8 @@ def _check_pooled(server: "psycopg.Connection[Any]") -> None:
 
 
 def _connected(database: dict[str, Any]) -> "psycopg.Connection[Any]":
+    import psycopg
+
     options = database.get("OPTIONS", {})
     given = {name.lower(): database.get(name) for name in ("USER", "PASSWORD", "HOST", "PORT")}
     # Django's names and psycopg's differ in nothing else; what is not given comes from the environment.

@@ -9,15 +9,13 @@ import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any, Self
+from typing import Any
 
 from django.db import connections
-from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 from django.db.models.query import ModelIterable
-from psycopg import ClientCursor
 
 from posts.models.lookups import list_parameter
 
@@ -159,7 +157,10 @@ def _cursor(connection: Any) -> Iterator[CursorWrapper]:
         if connection.vendor == "sqlite":  # its driver keeps plans itself, by the text of the statement
             cursor: Any = connection.connection.cursor(factory=_KnownCursor)
         else:
-            kind: Any = _LoggedCursor if connection.queries_logged else _PlanningCursor
+            # Imported here, because it loads the driver.
+            from posts.db.planning_cursor import LoggedCursor, PlanningCursor
+
+            kind: Any = LoggedCursor if connection.queries_logged else PlanningCursor
             cursor = kind(connection.connection)
         make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
         with contextlib.closing(cursor):
@@ -176,21 +177,3 @@ class _KnownCursor(SQLiteCursorWrapper):
 @lru_cache(maxsize=256)
 def _converted(query: str) -> str:
     return query.replace("%%", "\0").replace("%s", "?").replace("\0", "%")
-
-
-class _PlanningCursor(ServerBindingCursor):
-    """Sends values separately from the statement, so that the server plans it once under a name."""
-
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        super().execute(query, params, prepare=True, **options)  # type: ignore[misc]  # psycopg's, not in the stubs
-        return self
-
-
-class _LoggedCursor(_PlanningCursor):
-    """Records the statement with its values for Django's query log."""
-
-    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
-        super().execute(query, params, **options)
-        connection = self.connection  # type: ignore[attr-defined]  # psycopg's, not in the stubs
-        self._query = SimpleNamespace(query=ClientCursor(connection).mogrify(query, params).encode())
-        return self

@@ -9,7 +9,6 @@ from itertools import islice
 from typing import Any, NamedTuple, Self
 
 from django.conf import settings
-from django.contrib.postgres.expressions import ArraySubquery
 from django.db import connection
 from django.db.models import BooleanField, Exists, F, FloatField, Func, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Cast
@@ -165,6 +164,8 @@ def _among(keys: QuerySet[Any, Any]) -> Any:
     """Return the condition that a post is in the queryset of keys."""
     if connection.vendor != "postgresql":
         return Q(pk__in=keys)
+    from django.contrib.postgres.expressions import ArraySubquery  # it loads the driver
+
     # PostgreSQL would start a semi-join with every listed post, expecting one; an array is computed first.
     return Func(
         F("pk"), ArraySubquery(keys), template="(%(expressions)s))", arg_joiner=" = ANY(", output_field=BooleanField()

@@ -63,14 +63,14 @@ def words_in(text: str) -> list[str]:
     return [stem for word in WORD.findall(text) if (stem := stem_of(word))]
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=20_000)
 def plain_word(word: str) -> str:
     """Return a word without case, accents and compatibility forms; "" if nothing remains."""
     folded = unicodedata.normalize("NFKD", word.casefold())
     return _SIGNS.sub("", "".join(sign for sign in folded if not unicodedata.combining(sign)))[:MAX_LENGTH]
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=50_000)
 def stem_of(word: str) -> str:
     """Return the stem of a word, the same for all its forms: retry, retries, retrying.
 
