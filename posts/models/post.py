@@ -31,10 +31,7 @@ _OF_PAGE += [
 _OF_PAGE += ["live_revision__snapshot", "live_revision__batch__index_open"]
 _OF_APPROVAL = "revision_id fingerprint outcome guideline answers is_bulk revoked_at created_at claims"
 _OF_PAGE += [f"live_approval__{name}" for name in _OF_APPROVAL.split()]
-# Columns that only the working copy shows, and that may be long.
-_WORKING_TEXTS = (
-    "intro body summary ai_outline ai_brief stack tools score flags entities payload notes authors tags extra"
-).split()
+_OF_PAGE_WITHOUT_HEAD = [name for name in _OF_PAGE if not name.startswith("head_revision__")]
 
 
 class PostQuerySet(models.QuerySet["Post"]):
@@ -160,9 +157,12 @@ class PostQuerySet(models.QuerySet["Post"]):
         return posts.only(*_OF_PAGE).annotate(proposed_snapshot=proposed).with_writing()
 
     def with_live_texts(self) -> Self:
-        """Select what is_listed and the disclosure line need of a live text, without the working copy."""
-        posts = self.select_related("live_revision__batch", "live_approval", "last_batch").defer(*_WORKING_TEXTS)
-        return posts.with_writing()
+        """Select what is_listed, the disclosure line and the record need of a live text.
+
+        As for_its_page(), without the proposed text.
+        """
+        posts = self.select_related("live_revision__batch", "live_approval", "last_batch")
+        return posts.only("head_revision", *_OF_PAGE_WITHOUT_HEAD).with_writing()
 
     def with_writing(self) -> Self:
         """Annotate `written`: who wrote the text at the address (see posts.models.authorship)."""
