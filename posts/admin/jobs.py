@@ -13,7 +13,7 @@ from django_tasks_db.models import DBTaskResult, get_date_max
 
 from posts.admin.pages import AdminAction, AdminPage, page_paths
 from posts.admin.records import ReadOnlyAdmin
-from posts.jobs.overview import jobs_overview, living_workers, startable_jobs
+from posts.jobs.overview import jobs_overview, living_workers, startable_jobs, walks_in_work
 from posts.jobs.registry import definition_of, label_of
 from posts.models import Job, JobRun
 from posts.operations.run_job import repeat_run, run_job
@@ -74,7 +74,7 @@ class JobsPage(AdminPage):
     def page(self, subject: None, *, status: int = 200) -> HttpResponse:
         """Return the page."""
         runs = list(JobRun.objects.select_related("task", "requested_by")[:RECENT])
-        startable = startable_jobs()
+        startable, walks = startable_jobs(), walks_in_work()
         return self.render(
             trail=[],
             workers=living_workers(),
@@ -83,6 +83,7 @@ class JobsPage(AdminPage):
                     "shown": shown,
                     "period": period_words(shown.definition.every),
                     "can_be_started": shown.definition.name in startable,
+                    "walks": [walks[name] for name in shown.definition.walks if name in walks],
                 }
                 for shown in jobs_overview()
             ],

@@ -36,7 +36,6 @@ class JobOverview:
     running: int
     running_since: datetime | None
     now: datetime
-    walks: list[WalkOverview]
 
     @property
     def next_run_at(self) -> datetime | None:
@@ -74,7 +73,7 @@ def jobs_overview() -> list[JobOverview]:
             running_since=Min("task__started_at", filter=Q(task__status="RUNNING")),
         )
     }
-    now, rows, walks = database_now(), Job.objects.in_bulk(), _walks()
+    now, rows = database_now(), Job.objects.in_bulk()
     nothing: Mapping[str, Any] = {"waiting": 0, "due_at": None, "running": 0, "running_since": None}
     return [
         JobOverview(
@@ -82,15 +81,14 @@ def jobs_overview() -> list[JobOverview]:
             # Before the first tick there is no row.
             job=rows.get(name) or Job(name=name, first_seen_at=now),
             now=now,
-            walks=[walks[walk] for walk in definition.walks if walk in walks],
             **{field: counts.get(name, nothing)[field] for field in nothing},
         )
         for name, definition in registered_jobs().items()
     ]
 
 
-def _walks() -> dict[str, WalkOverview]:
-    """Return the walks that somebody works on now, by name."""
+def walks_in_work() -> dict[str, WalkOverview]:
+    """Return the walks that somebody works on now, by their names in JobDefinition.walks."""
     parts = dict(WalkPart.objects.order_by().values_list("walk").annotate(Count("pk")))
     scans = TextScan.objects.filter(name__in=parts, begun_at__isnull=False)
     return {scan.name: WalkOverview(scan.begun_at, scan.done, parts[scan.name]) for scan in scans if scan.begun_at}
