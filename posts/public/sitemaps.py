@@ -119,7 +119,7 @@ def _article_files() -> list[tuple[int, datetime]]:
     if not settings.INDEXING:
         return []
     rows = planned_rows(connection, _newest_of_files(), ())
-    files = [(number, _read_moment(changed_at)) for number, changed_at in rows if changed_at]
+    files = [(number, _read_moment(changed_at)) for number, changed_at in rows]
     if ImportBatch.objects.filter(index_open=False).exists():
         # Rows of a closed import are removed one by one, and until then a file may be empty.
         return [row for row in files if _in_file(ListedText.objects.listed(), row[0], "post_id").exists()]
@@ -127,18 +127,13 @@ def _article_files() -> list[tuple[int, datetime]]:
 
 
 def _newest_of_files() -> str:
-    """Return the statement for the newest change in each file: one index step for each number up to the last file."""
+    """Return the statement for the newest change in each file that has texts: two index steps for each."""
     texts = ListedText._meta.db_table
-    return f"""
-        WITH RECURSIVE files (number, last) AS (
-            SELECT (SELECT min(post_id) FROM {texts}) / {URLS_PER_FILE},
-                (SELECT max(post_id) FROM {texts}) / {URLS_PER_FILE}
-            UNION ALL
-            SELECT number + 1, last FROM files WHERE number < last
-        )
-        SELECT number, (
-            SELECT changed_at FROM {texts} WHERE (post_id / {URLS_PER_FILE}) = number ORDER BY changed_at DESC LIMIT 1
-        ) FROM files
+    return f"""{_with_files(texts, "post_id")}
+        SELECT first / {URLS_PER_FILE}, (
+            SELECT changed_at FROM {texts} WHERE (post_id / {URLS_PER_FILE}) = first / {URLS_PER_FILE}
+            ORDER BY changed_at DESC LIMIT 1
+        ) FROM files WHERE first IS NOT NULL
     """  # noqa: S608 (our own names)
 
 
