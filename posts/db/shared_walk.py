@@ -85,7 +85,7 @@ class SharedWalk:
     @transaction.atomic
     def _take(self) -> "_Part | None":
         """Take a part that a worker has lost, else the next one; None if nothing is left."""
-        _need_not_last()
+        _without_waiting_for_the_disk()
         scan = TextScan.objects.select_for_update().filter(name=self.name).first()
         if scan is None:
             return None
@@ -112,7 +112,7 @@ class SharedWalk:
 
     @transaction.atomic
     def _finish(self, part: "_Part") -> None:
-        _need_not_last()
+        _without_waiting_for_the_disk()
         if part.held().delete()[0]:
             TextScan.objects.filter(name=self.name).update(done=F("done") + len(part.keys))
 
@@ -124,7 +124,7 @@ class SharedWalk:
         return list((keys if self.key == "pk" else keys.distinct())[:most])
 
 
-def _need_not_last() -> None:
+def _without_waiting_for_the_disk() -> None:
     """Let this transaction not wait for the disk. What a crash loses of it is done again, to no harm."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

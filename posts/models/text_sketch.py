@@ -79,7 +79,7 @@ class TextScan(models.Model):
     revision_id = models.BigIntegerField(default=0, db_default=0)
     # The last key of this pass that a worker has had. A pass may begin before keys that earlier ones had.
     position = models.BigIntegerField(default=0, db_default=0)
-    # Rows with larger numbers wait for the next pass; null: there is no such limit.
+    # A pass takes the rows up to this number; null: it has no end.
     pass_end = models.BigIntegerField(null=True)
     begun_at = models.DateTimeField(null=True)
     done = models.BigIntegerField(default=0, db_default=0, help_text="Keys whose work is done in this pass.")

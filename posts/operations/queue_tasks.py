@@ -9,11 +9,16 @@ from posts.models import BulkRun
 from posts.operations.bulk import carry_out, look_at_rows
 from posts.review_queue.counts import note_waiting_at_midnight
 from posts.review_queue.days import count_days
-from posts.review_queue.ranking import NEW_TWINS, READ_TEXTS, rank_queue, rank_read_texts, weigh_and_rank
+from posts.review_queue.ranking import NEW_NEAR_DUPLICATES, READ_TEXTS, rank_queue, rank_read_texts, weigh_and_rank
 from posts.review_queue.style_stats import count_style_findings
 
 
-@job("rank new texts", label="Rank new revisions", every=timedelta(seconds=15), walks=(READ_TEXTS.name, NEW_TWINS.name))
+@job(
+    "rank new texts",
+    label="Rank new revisions",
+    every=timedelta(seconds=15),
+    walks=(READ_TEXTS.name, NEW_NEAR_DUPLICATES.name),
+)
 def rank_new_texts() -> None:
     """Complete the reasons of texts that were checked since the last run."""
     rank_read_texts(on_checkpoint=stop_if_asked, on_more=lambda: ask_for_help(rank_new_texts))

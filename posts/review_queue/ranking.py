@@ -597,11 +597,11 @@ def rank_read_texts(
     if _read_texts().exists():
         ranked += READ_TEXTS.work_off(partial(rank_posts, now=now), on_checkpoint=on_checkpoint, on_more=on_more)
 
-    def rank_twins(keys: list[int]) -> int:
+    def rank_near_duplicates(keys: list[int]) -> int:
         return rank_posts(set(TextTwin.objects.filter(pk__in=keys).values_list("post_id", flat=True)), now=now)
 
     # The older post of a new pair was complete before the newer one came.
-    ranked += NEW_TWINS.work_off(rank_twins, on_checkpoint=on_checkpoint, on_more=on_more)
+    ranked += NEW_NEAR_DUPLICATES.work_off(rank_near_duplicates, on_checkpoint=on_checkpoint, on_more=on_more)
     if ranked or always_count:
         _count_choices()
     return ranked
@@ -631,7 +631,7 @@ def _read_texts() -> QuerySet[QueueEntry]:
 
 
 READ_TEXTS = SharedWalk("queue", lambda _: _read_texts(), CHUNK, begin=lambda _: 0)
-NEW_TWINS = SharedWalk("twins in the queue", lambda _: TextTwin.objects.all(), CHUNK)
+NEW_NEAR_DUPLICATES = SharedWalk("twins in the queue", lambda _: TextTwin.objects.all(), CHUNK)
 
 
 def _outdated_near_duplicates() -> QuerySet[QueueEntry]:
