@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from posts.models import Term
-from tests.factories import make_post
+from posts.models import Post, Term
+from tests.factories import import_records, make_post
 
 pytestmark = pytest.mark.django_db
 
@@ -101,6 +101,14 @@ def test_what_shares_nothing_but_its_level_and_its_stack_leads_to_their_lists(cl
     page = client.get(waiting.get_absolute_url()).content.decode()
     assert Box(page).links["advanced"] == "/difficulties/advanced/" and Box(page).links["Go"] == "/stacks/go/"
     assert '<li><a href="/stacks/go/" dir="auto">Go</a></li>' in page.partition("</nav>")[2]
+
+
+def test_a_record_of_nothing_but_its_text_has_a_box_that_says_so(client):
+    import_records({"source_id": "bare", "title": "A title", "body": "Words."})
+    bare = Post.objects.get()
+    told = "The record says nothing more about itself."
+    assert told in client.get(bare.get_absolute_url()).content.decode()
+    assert told not in client.get(make_post(tags=["queues"]).get_absolute_url()).content.decode()
 
 
 def test_a_waiting_text_with_a_hundred_thousand_tags_has_a_page(client):
