@@ -55,7 +55,6 @@ class AuditEntryAdmin(CSVList, ReadOnlyAdmin):
     readonly_fields = ["what", "post_link", "revision_link", "detail_in_words", "who"]
     list_select_related = ["post", "made_by"]
     ordering = ["-pk"]
-    deferred = ("post__body", "post__intro")
     csv_columns = (
         ("When (UTC)", "made_at"),
         ("What", "action"),

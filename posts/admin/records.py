@@ -1,19 +1,20 @@
 """The other records in the admin: to read and filter, never to change by hand."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from posts.admin.lists import CappedPaginator, SaneLookups, status_badge
 from posts.admin.posts.revision import RevisionPage
-from posts.models import FormerSlug, GuidelinePoint, Review, Revision
+from posts.models import FormerSlug, GuidelinePoint, Post, Review, Revision
 from posts.templatetags.posts import decision_badge
 
 
@@ -39,12 +40,20 @@ class ReadOnlyAdmin(SaneLookups, admin.ModelAdmin):  # type: ignore[type-arg]  #
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Return rows without long texts that a list does not show."""
+        """Return rows without the long texts that a list does not show, and of their posts only the titles."""
         rows = super().get_queryset(request)
         is_list = request.resolver_match and (request.resolver_match.url_name or "").endswith("_changelist")
-        return rows.defer(*self.deferred) if is_list and self.deferred else rows
+        return rows.defer(*self.deferred, *self._unshown) if is_list else rows
 
     deferred: Sequence[str] = ()
+
+    @cached_property
+    def _unshown(self) -> list[str]:
+        """Paths from a row to the columns of its post that no list shows: a post is wide, and a list has fifty."""
+        related = cast(Sequence[str], self.list_select_related or ())
+        paths = [path for path in related if path.rpartition("__")[2] == "post"]
+        unshown = [field.name for field in Post._meta.concrete_fields if field.name not in ("id", "title")]
+        return [f"{path}__{name}" for path in paths for name in unshown]
 
     @admin.display(description="Post")
     def post_link(self, row: Any) -> str:
@@ -63,7 +72,7 @@ class RevisionAdmin(ReadOnlyAdmin):
     list_filter = ["status"]
     list_select_related = ["post", "author", "batch"]
     ordering = ["-pk"]
-    deferred = ("snapshot", "post__body", "post__intro")
+    deferred = ("snapshot",)
 
     @admin.display(description="Status")
     def badge(self, revision: Revision) -> SafeString:
@@ -96,7 +105,7 @@ class ReviewAdmin(ReadOnlyAdmin):
     list_filter = ["outcome", BulkFilter]
     list_select_related = ["revision__post", "reviewer"]
     ordering = ["-pk"]
-    deferred = ("revision__snapshot", "revision__post__body", "revision__post__intro")
+    deferred = ("revision__snapshot",)
     # Without way_back, which undo reads and people don't need.
     fields: ClassVar[Any] = (
         "decided post_link version fingerprint reason_code comment guideline_shown answers_shown confirmed "
@@ -144,4 +153,3 @@ class FormerSlugAdmin(ReadOnlyAdmin):
     list_display = ["slug", "post_link", "left_at"]
     list_select_related = ["post"]
     ordering = ["-pk"]
-    deferred = ("post__body", "post__intro")

@@ -88,7 +88,7 @@ class ImportIssueAdmin(ReadOnlyAdmin):
     list_filter = ["kind", "resolution"]
     list_select_related = ["batch", "post"]
     ordering = ["-pk"]
-    deferred = ("raw", "post__body", "post__intro")
+    deferred = ("raw",)
 
     @admin.display(description="Why")
     def reason(self, issue: ImportIssue) -> str:

@@ -159,7 +159,6 @@ class ReviewFlagAdmin(ReadOnlyAdmin):
     readonly_fields = ["state", "post_link"]
     list_select_related = ["post", "raised_by", "cleared_by"]
     ordering = ["-pk"]
-    deferred = ("post__body", "post__intro")
 
     @admin.display(description="State")
     def state(self, flag: ReviewFlag) -> SafeString:
@@ -174,7 +173,6 @@ class ReaderReportAdmin(ReadOnlyAdmin):
     readonly_fields = ["state", "post_link"]
     list_select_related = ["post", "answered_by"]
     ordering = ["-pk"]
-    deferred = ("post__body", "post__intro")
 
     @admin.display(description="State")
     def state(self, report: ReaderReport) -> SafeString:

@@ -326,7 +326,7 @@ class ReleaseAdmin(CSVList, ReadOnlyAdmin):
     list_filter = ["kind"]
     list_select_related = ["post", "revision", "owner", "made_by"]
     ordering = ["-pk"]
-    deferred = ("revision__snapshot", "post__body", "post__intro")
+    deferred = ("revision__snapshot",)
     csv_columns = (
         ("When (UTC)", "made_at"),
         ("Who", "made_by__username"),
@@ -360,7 +360,7 @@ class ScheduledReleaseAdmin(ReadOnlyAdmin):
     list_filter = ["state", "kind"]
     list_select_related = ["post", "revision", "owner", "made_by"]
     ordering = ["-pk"]
-    deferred = ("revision__snapshot", "post__body", "post__intro")
+    deferred = ("revision__snapshot",)
 
     @admin.display(description="State")
     def state_shown(self, plan: ScheduledRelease) -> SafeString:

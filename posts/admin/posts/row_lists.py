@@ -108,7 +108,6 @@ class _RowAdmin(ReadOnlyAdmin):
 
     list_select_related: ClassVar[Any] = ["post"]
     ordering = ["-pk"]
-    deferred = ("post__body", "post__intro")
     show_facets = admin.ShowFacets.NEVER
     page: ClassVar[Any]
     # Columns with a search_key, in which the beginning of a text is searched.
