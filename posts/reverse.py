@@ -27,12 +27,17 @@ def one_prefix() -> Iterator[None]:
         _known_prefix.reset(token)
 
 
+def prefix() -> str:
+    """Return the path that the site is served below."""
+    return _known_prefix.get() or get_script_prefix()
+
+
 def address(name: str, *parts: object) -> str:
     """Return reverse(name, args=parts): the path of the view `name`."""
-    prefix = _known_prefix.get() or get_script_prefix()
-    if parts and _is_slug(last := str(parts[-1])) and (around := _around(prefix, name, *parts[:-1])):
+    below = prefix()
+    if parts and _is_slug(last := str(parts[-1])) and (around := _around(below, name, *parts[:-1])):
         return (last if last.isascii() else quote(last)).join(around)
-    return _reversed(prefix, name, *parts)
+    return _reversed(below, name, *parts)
 
 
 @lru_cache(maxsize=256)

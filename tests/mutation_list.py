@@ -235,6 +235,14 @@ MUTATIONS = [
         "tests/test_page_cache.py log",
     ),
     Mutation(
+        "What lists have in common is kept only while the change log has nothing new",
+        "posts/db/unchanged.py",
+        "Unchanged.confirmed",
+        "return self if self.state in (state, None) else _begin()",
+        "return self",
+        "tests/test_public_lists.py keep_nothing",
+    ),
+    Mutation(
         "Pages of the admin are stored nowhere",
         "alphanode/headers.py",
         "header_table",

@@ -94,6 +94,33 @@ def test_a_writer_that_began_first_and_ended_last_is_not_overlooked():
     assert position_of("slow", after) >= look.horizon
 
 
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="one transaction writes at a time on SQLite")
+def test_lists_show_what_a_slow_writer_changed_though_a_quick_one_came_between(client):
+    make_post(released=True, stack=["Go services"])
+    changed, go_on = threading.Event(), threading.Event()
+
+    def slow():
+        try:
+            with transaction.atomic():
+                Term.objects.filter(kind="stack").update(name="Go workers")
+                changed.set()
+                assert go_on.wait(PATIENT_SECONDS)
+        finally:
+            connection.close()
+
+    writer = threading.Thread(target=slow)
+    writer.start()
+    assert changed.wait(PATIENT_SECONDS)
+    note_changes(["quick"])
+    for address in ("/", "/articles/", "/stacks/go-services/"):
+        # The process now keeps what it read.
+        assert b"Go services" in client.get(address).content
+    go_on.set()
+    writer.join()
+    for address in ("/", "/articles/", "/stacks/go-services/"):
+        assert b"Go workers" in client.get(address).content
+
+
 def test_too_many_changes_to_tell_are_told_as_that():
     horizon = changes_since(0).horizon
     for number in range(6):

@@ -32,10 +32,10 @@ ADDRESSES = """
 # terms, and a file of the sitemap is read a thousand rows at a time.
 MOST_ROWS = 10_000
 # Small sorts in SQLite: the open flags of a post, its near-duplicates, its revisions with the same text, how often
-# each term occurs in at most a thousand posts, the posts that share the rarest terms of one and those terms, and a
-# text for each file of the sitemap.
+# each term occurs in at most a thousand posts, the posts that share the rarest terms of one and those terms, a text
+# for each file of the sitemap, and the lines of a page of a list.
 SORTING = (
-    "raised_at", "similarity", '"batch_id" DESC NULLS LAST', "COUNT(*)", "SUM(",
+    "raised_at", "similarity", '"batch_id" DESC NULLS LAST', "COUNT(*)", "SUM(", 'AS "walked"',
     '"posts_listedtext"."id" IN (SELECT value',
 )  # fmt: skip
 
@@ -64,7 +64,9 @@ def reads_too_much(sql):
         read = rows_read((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
         return f"reads {read:.0f} rows" if read > MOST_ROWS else None
     # Lists of numbers, and what was gathered before, are tables to SQLite too; those of its search are indexes.
-    whole = re.compile("SCAN (?!json_each|walk_|files|first_of_all|CONSTANT ROW)(?!.* USING )(?!.*VIRTUAL TABLE INDEX)")
+    whole = re.compile(
+        "SCAN (?!json_each|walk_|places|newer|files|first_of_all|CONSTANT ROW)(?!.* USING )(?!.*VIRTUAL TABLE INDEX)"
+    )
     sorts = not any(part in sql for part in SORTING)
     steps = [step for *_, step in explained(sql, "EXPLAIN QUERY PLAN")]
     if not any("TEMP B-TREE" in step for step in steps) and _FIRST_ROWS.fullmatch(sql):

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from posts.listing.rebuild import rebuild_lists
-from posts.models import ListedText, Post, PostTerm, Revision, Term
+from posts.listing.site_stats import store_site_stats
+from posts.models import ListedText, Post, PostTerm, Revision, SiteFigure, Term
 from posts.operations import flag_post, withdraw_post
 from posts.rendering.languages import language_name
 from tests.factories import RecordFactory, approve, import_records, make_post, person
@@ -138,6 +139,30 @@ def test_the_pages_of_a_list_hold_every_post_once_and_lead_back(client, monkeypa
         assert slugs_on(client.get(back)) == pages[1]
         first = re.search(r'rel="prev" href="([^"]+)"', client.get(back).content.decode())[1]
         assert slugs_on(client.get(first)) == pages[0]
+
+
+def test_lists_keep_nothing_that_anybody_has_changed_since(client):
+    posts = released(3, stack=["Go services"])
+    store_site_stats()
+    addresses = ("/", "/articles/", "/stacks/go-services/")
+    for address in addresses:
+        assert client.get(address).content == client.get(address).content
+    withdraw_post(posts[0], by=person("Staff"), why="Outdated.")
+    assert [slugs_on(client.get(address)).count(posts[0].slug) for address in addresses] == [0, 0, 0]
+    # As somebody who works in the database itself.
+    Term.objects.filter(kind="stack").update(name="Go workers")
+    assert all(b"Go workers" in client.get(address).content for address in addresses)
+    SiteFigure.objects.update(value=SiteFigure.objects.get().value | {"listed": 4711})
+    assert b"4,711 approved" in client.get("/articles/").content
+    Term.objects.filter(kind="stack").update(slug="go-workers")
+    assert client.get("/stacks/go-workers/").status_code == 200
+    assert client.get("/stacks/go-services/").status_code == 404
+    # Another term at a known address.
+    Term.objects.filter(kind="stack").update(slug="")
+    other = Term.objects.create(kind="stack", key="rust", name="Rust", slug="go-workers", listed_count=1)
+    assert slugs_on(client.get("/stacks/go-workers/")) == []
+    other.delete()
+    assert client.get("/stacks/go-workers/").status_code == 404
 
 
 @pytest.mark.parametrize("place", ["", "x", "1-", "-1", "9" * 18 + "-1", "1-" + "9" * 19, "\x00", "١-١", "1-1-1"])

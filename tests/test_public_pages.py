@@ -275,19 +275,21 @@ def test_pages_cost_the_same_queries_at_two_posts_and_at_forty(client):
     _analyze()
     assert [_queries(client, address) for address in addresses] == few
     assert dict(zip(PAGES, few, strict=True)) == {
-        "/": 5,
+        "/": 4,
         "/feed/": 5,
         "/feed.json": 5,
         "/sitemap.xml": 3,
         "/api/posts/": 3,
         "/api/posts/{slug}/": 1,
         "{post}": 3,
-        "/articles/": 4,
+        "/articles/": 2,
         "/stacks/": 1,
-        "/stacks/go-services/": 7,
+        "/stacks/go-services/": 6,
         # Texts about the words, then those that hold them; PostgreSQL is asked for its estimate first.
         "/search/?q=draining": 7 if connection.vendor == "postgresql" else 6,
     }
+    # What lists have in common is read once, as long as nothing changes.
+    assert [_queries(client, address) for address in ("/", "/articles/", "/stacks/go-services/")] == [1, 1, 1]
 
 
 @pytest.mark.parametrize(

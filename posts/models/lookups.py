@@ -1,11 +1,11 @@
-"""A lookup for many values in one parameter."""
+"""Conditions on many values at once: in one parameter, or from a query of their own."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BigAutoField, CharField, ForeignKey, Lookup
+from django.db.models import BigAutoField, BooleanField, CharField, Expression, F, ForeignKey, Lookup
 from django.db.models.sql.compiler import SQLCompiler
 
 
@@ -41,3 +41,31 @@ def list_parameter(values: Iterable[Any], connection: BaseDatabaseWrapper) -> An
         # In PostgreSQL's array form; the driver would convert each number by itself.
         return f"{{{','.join(map(str, values))}}}"
     return values
+
+
+class KeyIsAmong(Expression):
+    """Whether the primary key of a row is among those that a statement of its own finds, for filter().
+
+    The statement runs first, and each row is then looked up. For an IN, PostgreSQL would guess how many rows of the
+    table fit its other conditions, and read all of it where the guess is low.
+    """
+
+    output_field = BooleanField()
+
+    def __init__(self, sql: str, values: Sequence[Any]) -> None:
+        super().__init__()
+        self.key: Any = F("pk")
+        self.sql, self.values = sql, tuple(values)
+
+    def get_source_expressions(self) -> list[Any]:
+        return [self.key]
+
+    def set_source_expressions(self, exprs: Sequence[Any]) -> None:
+        (self.key,) = exprs
+
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **options: Any
+    ) -> tuple[str, tuple[Any, ...]]:
+        column, parameters = compiler.compile(self.key)
+        among = f"IN ({self.sql})" if connection.vendor == "sqlite" else f"= ANY(ARRAY({self.sql}))"
+        return f"{column} {among}", (*parameters, *self.values)

@@ -3,7 +3,7 @@
 What a template may call is here; everything else that a page shows is in the context from its view.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import lru_cache
 from types import CodeType
@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 from django.templatetags.static import static
-from django.urls import get_script_prefix
 from django.utils.text import capfirst
 from jinja2 import Environment, Template
 from jinja2.environment import TemplateModule
 from jinja2.runtime import Context
+from markupsafe import Markup
 
 from posts.public.json_ld import site_picture
 from posts.rendering import icons
@@ -24,7 +24,7 @@ from posts.rendering.dates import day, in_site_zone
 from posts.rendering.escaping import escaped
 from posts.rendering.figures import picture_of_list
 from posts.rendering.languages import code_language_name, language_name
-from posts.reverse import address
+from posts.reverse import address, prefix
 from posts.templatetags.posts import grouped
 
 # The pages that the header leads to.
@@ -75,6 +75,7 @@ def environment(**options: Any) -> Environment:
     made.globals |= {
         "kept": kept,
         "kept_of": kept_of,
+        "kept_of_each": kept_of_each,
         "place_in_header": place_in_header,
         "static": static,
         "url": address,
@@ -98,11 +99,11 @@ def environment(**options: Any) -> Environment:
 
 def kept(macro: Callable[..., Any], *values: Any) -> Any:
     """Return a macro's result for these values, rendered once: for parts that are the same on every page."""
-    return _kept(macro, get_script_prefix(), *values)
+    return _kept(macro, prefix(), *values)
 
 
 @lru_cache(maxsize=64)
-def _kept(macro: Callable[..., Any], prefix: str, *values: Any) -> Any:
+def _kept(macro: Callable[..., Any], below: str, *values: Any) -> Any:
     return macro(*values)
 
 
@@ -116,9 +117,22 @@ def kept_of(macro: Callable[..., Any], thing: Any, *values: Any) -> Any:
 
     The thing never changes; another object is rendered anew, even if it is equal.
     """
-    key = (macro, id(thing), get_script_prefix(), *values)
-    if (found := _of_things.get(key)) is not None:
-        return found[1]
+    key = (macro, id(thing), prefix(), *values)
+    found = _of_things.get(key)
+    return found[1] if found is not None else _keep(key, macro, thing, values)
+
+
+def kept_of_each(macro: Callable[..., Any], things: Iterable[Any]) -> Markup:
+    """Return what kept_of() returns of each thing, one below the other."""
+    below, parts = prefix(), []
+    for thing in things:
+        key = (macro, id(thing), below)
+        found = _of_things.get(key)
+        parts.append(found[1] if found is not None else _keep(key, macro, thing, ()))
+    return Markup("\n    ".join(parts))  # noqa: S704 (results of macros, which escape)
+
+
+def _keep(key: tuple[Any, ...], macro: Callable[..., Any], thing: Any, values: tuple[Any, ...]) -> Any:
     made = macro(thing, *values)
     if len(_of_things) > MOST_THINGS:
         _of_things.clear()

@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import TextField
+from django.db.models.functions import Cast
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -18,15 +20,17 @@ from django.views.decorators.http import require_safe
 
 from posts.db.change_log import LISTS, SITE_STATS, article_key, keys_of_post
 from posts.db.prepared_query import PreparedQuery
+from posts.db.unchanged import Unchanged, state_of_log, unchanged
 from posts.listing.article_html import hosts_key, rendered_article, rendering_key, with_stored_article
 from posts.listing.excerpts import computed_minutes
 from posts.listing.facets import most_used
 from posts.listing.picture_copies import are_copied, copies_of_post, with_picture_copies
 from posts.listing.site_stats import STATS_SECONDS, site_stats
-from posts.listing.summaries import PostSummary, placeholder_words, read_summaries
+from posts.listing.summaries import PostSummary, lines_of, placeholder_words, with_lines
 from posts.models import FormerSlug, ListedText, Post, Revision, Term
 from posts.models.authorship import LABELS, site_claim
 from posts.models.claims import claims_if_approved, claims_of, with_claims
+from posts.models.lookups import KeyIsAmong
 from posts.models.purged_post import is_gone
 from posts.operations.source_links import link_targets_of_post, with_link_targets
 from posts.outages import is_for_programs, problem, unavailable
@@ -96,8 +100,8 @@ def _page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpR
 @public
 def home(request: HttpRequest) -> HttpResponse:
     """Show new posts, recently reviewed posts, and links to all lists."""
-    figures = site_stats()
-    newest, reviewed = _home_posts()
+    newest, reviewed, kept = _home_posts()
+    figures = site_stats(kept)
     known = figures.approved + figures.waiting
     context = {
         "figures": figures,
@@ -107,7 +111,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "lead_words": placeholder_words(newest[0].record) if newest else "",
         "newest": newest[1:],
         "reviewed": reviewed,
-        "ways": _ways_in(),
+        "ways": kept.get(("ways in", settings.INDEXING, address("posts:home")), _ways_in),
         "json_ld": home_data(),
         "beginning": None if newest else beginning(figures),
         "is_indexable": settings.INDEXING,
@@ -115,25 +119,41 @@ def home(request: HttpRequest) -> HttpResponse:
     return respond(request, "posts/home.html", context, has_stats=True)
 
 
-def _home_posts() -> tuple[list[PostSummary], list[PostSummary]]:
-    """Return summaries (newest posts, posts reviewed lately that are not among them): two index walks, one lookup."""
-    newest, reviewed = (
-        [pk for (pk,) in _first_query(connection.vendor, order).rows()] for order in ("-published_at", "-reviewed_at")
-    )
-    lines = read_summaries({*newest, *reviewed})
-    newest = [pk for pk in newest if pk in lines][:HOME_NEWEST]
-    reviewed = [pk for pk in reviewed if pk in lines and pk not in newest][:HOME_REVIEWED]
-    return [lines[pk] for pk in newest], [lines[pk] for pk in reviewed]
+def _home_posts() -> tuple[list[PostSummary], list[PostSummary], Unchanged]:
+    """Return (newest posts, posts reviewed lately that are not among them, what the process keeps), in one query."""
+    kept = unchanged()
+    if not settings.INDEXING:
+        return [], [], kept
+    rows = _home_query(connection.vendor).raw_rows(log=kept.position)
+    kept = kept.confirmed(rows[0][-1] if rows else None)
+    # The first posts in both orders, by their places: texts that sort like dates.
+    found = list(zip(lines_of([row[:-2] for row in rows]), rows, strict=True))
+    newest = [line for line, _ in sorted(found, key=lambda pair: (pair[1][2], pair[0].pk), reverse=True)]
+    lately = [line for line, _ in sorted(found, key=lambda pair: (pair[1][-2], pair[0].pk), reverse=True)]
+    newest = newest[:HOME_NEWEST]
+    shown = {line.pk for line in newest}
+    return newest, [line for line in lately if line.pk not in shown][:HOME_REVIEWED], kept
 
 
-@lru_cache(maxsize=4)
-def _first_query(vendor: str, order: str) -> PreparedQuery:
-    """Return the PreparedQuery of the primary keys of the first posts in an order.
+@lru_cache(maxsize=2)
+def _home_query(vendor: str) -> PreparedQuery:
+    """Return the PreparedQuery for the lines of the first posts in two orders, with their places and the log's state.
 
     Some may no longer be listed, if an import was closed a moment ago, so there are twice as many as are shown.
     """
     reach = 2 * (HOME_NEWEST + HOME_REVIEWED)
-    return PreparedQuery(lambda: ListedText.objects.order_by(order, "-post").values_list("post_id")[:reach])
+    walks = [
+        ListedText.objects.order_by(order, "-post").values_list("post_id")[:reach].query.sql_with_params()
+        for order in ("-published_at", "-reviewed_at")
+    ]
+    first = " UNION ".join(f"SELECT post_id FROM ({walk}) walk_{at}" for at, (walk, _) in enumerate(walks))  # noqa: S608
+
+    def lines(log: int) -> Any:
+        posts = Post.objects.listed().filter(KeyIsAmong(first, [value for _, values in walks for value in values]))
+        reviewed = Cast("listed_text__reviewed_at", TextField())
+        return with_lines(posts.annotate(reviewed=reviewed, state=state_of_log(log)), "reviewed", "state")
+
+    return PreparedQuery(lines, log=int)
 
 
 def _ways_in() -> list[tuple[str, str, str, list[tuple[Term, int]]]]:
