@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
@@ -20,7 +19,7 @@ from django.utils.crypto import constant_time_compare
 import posts
 from alphanode.headers import Headers, header_table
 from alphanode.postgresql.replicas import chosen, leave, reading_from, replicas_of_site
-from posts.logs import log_request, request_id, request_id_for
+from posts.logs import Place, log_requests, request_id, request_id_for
 from posts.measures import measures
 from posts.monitoring.metrics import CONTENT_TYPE, metrics_text
 from posts.monitoring.readiness import readiness
@@ -70,21 +69,16 @@ class RequestLogMiddleware:
     def _note(self, request: HttpRequest, status: int, ms: float) -> None:
         """Log a request, and count it for operators."""
         route = request.resolver_match.view_name if request.resolver_match else ""
-        values: dict[str, Any] = {
-            "method": request.method,
-            "path": _path_for_log(request),
-            "route": route,
-            "status": status,
-            "ms": round(ms, 1),
-        }
+        place, more = Place(_path_for_log(request), route), {}
         if (database := getattr(request, "database", None)) is not None:
-            values["database"] = database
-        log_request(request_id.get(), **values)
+            more["database"] = database
+        log_requests([(time.time(), request_id.get(), request.method or "", place, status, ms)], **more)
         # Files take no work and would hide how long pages take.
         if not request.path_info.startswith(settings.STATIC_URL):
             measures.note(route, status, ms)
         if settings.SLOW_REQUEST_MS and ms >= settings.SLOW_REQUEST_MS:
-            logger.warning("slow request", extra=values)
+            values = {"method": request.method, "path": place.path, "route": route, "status": status}
+            logger.warning("slow request", extra=values | {"ms": round(ms, 1)} | more)
 
     def _look_for_address(self, request: HttpRequest) -> None:
         """Warn once if the proxy doesn't send readers' addresses. Health probes have none."""

@@ -50,8 +50,9 @@ class StoredPagesOfReplicas(StoredPages):
 
     def get(self, address: Address) -> tuple[Page, int] | None:
         """Return what StoredPages returns."""
-        replicas = replicas_of_site()
-        with reading_from(replicas.choose() if replicas else None):
+        if (replicas := replicas_of_site()) is None:
+            return super().get(address)
+        with reading_from(replicas.choose()):
             return super().get(address)
 
 

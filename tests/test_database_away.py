@@ -16,7 +16,7 @@ from django.conf import settings
 from tests.own_postgres import own_postgres
 from tests.page_processes import ROOT, SETTINGS
 from tests.ports import free_port
-from tests.sites import Site
+from tests.sites import Site, conninfo
 from tests.waiting import PATIENT_SECONDS, wait_until
 
 pytestmark = pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="about PostgreSQL")
@@ -165,6 +165,50 @@ os._exit(0)
         finally:
             database.thaw()
     assert said.startswith("the server did not answer in time")
+
+
+ON_ENDED_CONNECTIONS = """
+import os, sys, django, psycopg
+django.setup()
+from django.db import OperationalError, connection
+own = "SELECT pg_backend_pid()"
+((first,),) = connection.read_alone(own, [])
+psycopg.connect(sys.argv[1], autocommit=True).execute("SELECT pg_terminate_backend(%s, 9000)", [first])
+((second,),) = connection.read_alone(own, [])
+# In the middle of a statement, the first time.
+ends = "SELECT pg_backend_pid(), CASE WHEN pg_backend_pid() = %s THEN pg_terminate_backend(pg_backend_pid()) END"
+((third, _),) = connection.read_alone(ends, [second])
+try:
+    connection.read_alone("SELECT pg_terminate_backend(pg_backend_pid())", [])
+except OperationalError:
+    print(len({first, second, third}), connection.read_alone("SELECT 5", []), flush=True)
+os._exit(0)
+"""
+
+
+def test_a_read_goes_on_though_its_connection_was_ended_before_or_in_the_middle_but_not_twice(database):
+    # As web processes read finished pages.
+    environment = os.environ | SETTINGS | {"DATABASE_URL": database.url, "ALPHANODE_PROCESS": "web"}
+    ended = subprocess.run(
+        [sys.executable, "-c", ON_ENDED_CONNECTIONS, conninfo(database.url)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=PATIENT_SECONDS,
+    )  # fmt: skip
+    assert ended.stdout == "3 [(5,)]\n", ended.stderr
+
+
+def test_a_finished_page_is_shown_though_the_connections_to_the_database_were_ended(database, web):
+    program = "import django; django.setup(); from posts.public.stored_pages import store_pages; store_pages()"
+    environment = os.environ | SETTINGS | {"DATABASE_URL": database.url}
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, check=True, timeout=PATIENT_SECONDS)
+    # The process had none of them yet.
+    for path in ("/articles/", "/feed.json", "/feed/"):
+        database.ask(
+            "SELECT pg_terminate_backend(pid, 9000) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        status, headers, *_ = web.ask(path)
+        assert (status, headers["Cache-Status"]) == (200, "AlphaNode; hit"), web.log()
+    assert web.log() == ""
 
 
 def command(database, *arguments):

@@ -19,7 +19,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.page_processes import ROOT, serving
+from tests.page_processes import ROOT, SETTINGS, database_url, serving
 from tests.ports import free_port
 from tests.test_nginx import NGINX, documented_block
 from tests.test_settings import PRODUCTION
@@ -136,6 +136,24 @@ def test_every_line_of_a_web_server_with_our_configuration_is_json_and_it_has_no
     lines = [json.loads(line) for line in log.splitlines()]
     assert any("Listening at" in line["event"] for line in lines)
     assert (sockets, out, process.returncode) == ([], "", 0)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_server_that_is_told_to_stop_loses_no_line_of_a_page_from_memory(transactional_db, server):
+    port = free_port()
+    environment = SETTINGS | {"PATH": os.environ["PATH"], "DATABASE_URL": database_url(), "LOG_LEVEL": "INFO"}
+    environment |= {"WEB_BIND": f"127.0.0.1:{port}", "WEB_WORKERS": "1"}
+    with running(SERVERS[server], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(lambda: is_up(process, port))
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENT_SECONDS)) as reader:
+            for _ in range(40):
+                reader.request("GET", "/articles/")
+                assert reader.getresponse().read()
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=PATIENT_SECONDS)
+    lines = [line for line in map(json.loads, log.splitlines()) if line.get("path") == "/articles/"]
+    assert len(lines) == len({line["request_id"] for line in lines}) == 40
+    assert lines[-1]["cache"] == "hit" and lines[-1]["status"] == 200
 
 
 def is_up(process, port):

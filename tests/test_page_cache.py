@@ -467,7 +467,7 @@ def test_a_page_whose_change_was_learned_while_it_was_rendered_is_not_kept():
         response = answer(environ)
         small.log.note("a")
         small.later()
-        assert small.log.freshness.current() is not None
+        assert small.log.freshness.current(small.clock()) is not None
         return response
 
     small.answer = changed_and_learned

@@ -76,6 +76,9 @@ class WsgiSite:
         body = b"".join(parts)
         if hasattr(parts, "close"):
             parts.close()
+        if hits := getattr(self.application, "hits", None):
+            # A thread would do it a moment later.
+            hits.tell()
         ((status, sent),) = started
         names = [name.lower() for name, _ in sent]
         assert len(names) == len(set(names)), f"a header twice: {sorted(names)}"

@@ -39,6 +39,11 @@ class Outage:
         self._try_after: float | None = None  # None: not known to be away
         self.reason = ""  # why the last attempt to connect failed
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the database is known to be away."""
+        return self._try_after is not None
+
     def seconds_to_wait(self) -> float:
         """Return the seconds for which the caller may try to connect.
 

@@ -82,18 +82,22 @@ def _timed(execute: Callable[..., Any], sql: str, params: Any, many: bool, conte
     try:
         return execute(sql, params, many, context)
     finally:
-        took = time.perf_counter() - began
-        for observe in _observers:
-            observe(took)
-        for watch in _watchers:
-            watch(sql, took)
-        if settings.SLOW_QUERY_MS and took * 1000 >= settings.SLOW_QUERY_MS:
-            # A statement has places for values, not the values: nothing of a text or an account gets into the log.
-            logger.warning(
-                "slow query",
-                extra={
-                    "ms": round(took * 1000, 1),
-                    "fingerprint": fingerprint_of(sql),
-                    "statement": " ".join(sql.split())[:SHOWN],
-                },
-            )
+        note(sql, time.perf_counter() - began)
+
+
+def note(sql: str, took: float) -> None:
+    """Count a statement, which took so many seconds, and log it if it was slow."""
+    for observe in _observers:
+        observe(took)
+    for watch in _watchers:
+        watch(sql, took)
+    if settings.SLOW_QUERY_MS and took * 1000 >= settings.SLOW_QUERY_MS:
+        # A statement has places for values, not the values: nothing of a text or an account gets into the log.
+        logger.warning(
+            "slow query",
+            extra={
+                "ms": round(took * 1000, 1),
+                "fingerprint": fingerprint_of(sql),
+                "statement": " ".join(sql.split())[:SHOWN],
+            },
+        )

@@ -1,7 +1,6 @@
 """Stores what each web process counted, every minute, from a thread: no request writes."""
 
 import logging
-import os
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,15 +22,15 @@ class Recorder:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._pid = 0
+        self._has_begun = False
 
     def observe(self, route: str, status: int, ms: float, is_cached: bool) -> None:
         """Begin the thread of this process, once."""
-        if self._pid == os.getpid():
+        if self._has_begun:
             return
         with self._lock:
-            if self._pid != os.getpid():
-                self._pid = os.getpid()
+            if not self._has_begun:
+                self._has_begun = True
                 threading.Thread(target=self._run, name="figures", daemon=True).start()
 
     def _run(self) -> None:

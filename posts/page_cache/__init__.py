@@ -15,15 +15,16 @@ comes from Django. If the shared cache is down, each process uses its own.
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_plus
 from wsgiref.types import StartResponse, WSGIEnvironment
 
 from django.http import HttpResponseBase
 
-from posts.logs import log_request, request_id_for
-from posts.measures import measures
+from posts.logs import Place, request_id_for
 from posts.page_cache.freshness import Freshness, Snapshot
+from posts.page_cache.hits import Hits
 from posts.page_cache.memory import Memory
 from posts.page_cache.page import Address, Headers, Page
 from posts.page_cache.policy import ANYTHING, CachePolicy, cache_page
@@ -42,6 +43,7 @@ MAX_STREAMED = 5_000_000
 _HOST = re.compile(r"([a-z0-9.-]+?|\[[a-f0-9:.]+\])\.?(?::[0-9]+)?", re.IGNORECASE)
 # The most addresses whose read parameters are remembered; each is a text and a pointer.
 MAX_ADDRESSES = 10_000
+HIT = "AlphaNode; hit"
 
 
 class PageCache:
@@ -68,6 +70,7 @@ class PageCache:
         self._application = application
         self._freshness = freshness
         self._memory = Memory(max_bytes)
+        self.hits = Hits()
         self._shared = shared
         self._stored = stored
         self._session = f"{session_cookie}="
@@ -81,9 +84,12 @@ class PageCache:
         began = self._clock()
         address = self._address(environ)
         # The moment is asked before rendering: the page can't contain later changes.
-        if address is None or (moment := self._freshness.current()) is None:
+        if address is None or (moment := self._freshness.current(began)) is None:
             return self._application(environ, start_response)
-        if (page := self._kept(address, moment)) is not None:
+        page = self._memory.get(address)
+        if page is None or page.fresh_in != moment.generation or began >= page.expires_at:
+            page = self._kept(address, page, moment)
+        if page is not None:
             return self._answer(address, page, environ, start_response, began)
         if environ["REQUEST_METHOD"] == "HEAD":
             return self._application(environ, start_response)
@@ -98,15 +104,16 @@ class PageCache:
         if (
             environ["REQUEST_METHOD"] not in ("GET", "HEAD")
             or path.startswith(self._untouched)
-            or self._session in environ.get("HTTP_COOKIE", "")
+            or ("HTTP_COOKIE" in environ and self._session in environ["HTTP_COOKIE"])
             or "HTTP_AUTHORIZATION" in environ
-            or not (host := _HOST.fullmatch(environ.get("HTTP_HOST", "")))
+            or not (host := _host(environ.get("HTTP_HOST", "")))
         ):
             return None
         scheme = environ["wsgi.url_scheme"]
         if self._trusts_proxy:
             scheme = environ.get("HTTP_X_FORWARDED_PROTO", scheme)
-        return scheme, host[1].lower(), path, self._read_part(path, environ.get("QUERY_STRING", ""))
+        query = environ.get("QUERY_STRING", "")
+        return scheme, host, path, query and self._read_part(path, query)
 
     def _read_part(self, path: str, query: str) -> str:
         """Return the part of a query that the page at `path` reads; all of it while that is unknown."""
@@ -114,10 +121,9 @@ class PageCache:
             return query
         return part_read(query, takes)
 
-    def _kept(self, address: Address, moment: Snapshot) -> Page | None:
-        """Return a cached page that is still fresh, or None."""
+    def _kept(self, address: Address, page: Page | None, moment: Snapshot) -> Page | None:
+        """Return a cached page that is still fresh, or None. page: the one in memory."""
         now = self._clock()
-        page = self._memory.get(address)
         if page is not None and now < page.expires_at:
             if page.fresh_in == moment.generation or self._freshness.is_fresh(page):
                 page.fresh_in = moment.generation
@@ -175,7 +181,11 @@ class PageCache:
         if is_stored and self._shared is not None:
             self._shared.put(address, page, policy.seconds)
         told = f"AlphaNode; fwd=uri-miss{'; stored' if is_stored else ''}"
-        return _send(page, encoding, made, environ, start_response, request_id, told)[1]
+        if page.is_known(environ):
+            _say_known(page, start_response, request_id, told)
+            return []
+        start_response("200 OK", [*page.head(encoding, made, told), ("X-Request-ID", request_id)])
+        return [made]
 
     def _learn(self, address: Address, takes: frozenset[str]) -> Address:
         """Remember which part of the query counts at this path; return the address with only that part."""
@@ -189,24 +199,23 @@ class PageCache:
         self, address: Address, page: Page, environ: WSGIEnvironment, start_response: StartResponse, began: float
     ) -> Iterable[bytes]:
         request_id = request_id_for(environ.get("HTTP_X_REQUEST_ID", "") if self._trusts_proxy else "")
-        bodies = page.bodies
-        encoding, made = page.body(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        bodies, method = page.bodies, environ["REQUEST_METHOD"]
+        encoding, body = page.body(environ.get("HTTP_ACCEPT_ENCODING", ""))
         if page.bodies is not bodies:
             # It uses more memory now.
             self._memory.put(address, page)
-        status, body = _send(page, encoding, made, environ, start_response, request_id, "AlphaNode; hit")
+        if page.is_known(environ):
+            status, sent = _say_known(page, start_response, request_id, HIT), []
+        else:
+            if (head := page.heads.get(encoding)) is None:
+                head = page.heads[encoding] = page.head(encoding, body, HIT)
+            start_response("200 OK", [*head, ("X-Request-ID", request_id)])
+            status, sent = 200, [] if method == "HEAD" else [body]
+        if (place := page.place) is None:
+            place = page.place = Place(quote(address[2].encode("latin-1")), page.route)
         ms = (self._clock() - began) * 1000
-        log_request(
-            request_id,
-            method=environ["REQUEST_METHOD"],
-            path=quote(address[2].encode("latin-1")),
-            route=page.route,
-            status=status,
-            ms=round(ms, 1),
-            cache="hit",
-        )
-        measures.note(page.route, status, ms, is_cached=True)
-        return body
+        self.hits.note((time.time(), request_id, method, place, status, ms))
+        return sent
 
 
 def _read(response: HttpResponseBase, limit: int) -> tuple[list[bytes], bool]:
@@ -257,25 +266,15 @@ def may_be_cached(status: str, headers: Headers) -> bool:
     return "public" in cache_control
 
 
-def _send(
-    page: Page,
-    encoding: str,
-    body: bytes,
-    environ: WSGIEnvironment,
-    start_response: StartResponse,
-    request_id: str,
-    cache_status: str,
-) -> tuple[int, list[bytes]]:
-    """Answer with a page in one encoding, or with "not modified"; return the status and the body.
+def _say_known(page: Page, start_response: StartResponse, request_id: str, cache_status: str) -> int:
+    """Say "not modified"; return the status."""
+    headers = [*page.repeated_headers(), ("Cache-Status", cache_status), ("X-Request-ID", request_id)]
+    start_response("304 Not Modified", headers)
+    return 304
 
-    The body is a list: servers send it at once, and anything else piece by piece.
-    """
-    of_request = [("Cache-Status", cache_status), ("X-Request-ID", request_id)]
-    if page.is_known(environ):
-        start_response("304 Not Modified", page.repeated_headers() + of_request)
-        return 304, []
-    headers = [*page.headers, ("ETag", page.etag), ("Content-Length", str(len(body))), *of_request]
-    if encoding:
-        headers.append(("Content-Encoding", encoding))
-    start_response("200 OK", headers)
-    return 200, [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+@lru_cache(maxsize=64)
+def _host(sent: str) -> str:
+    """Return the host of a Host header without port and trailing dot; "" if it can't be one."""
+    found = _HOST.fullmatch(sent)
+    return found[1].lower() if found else ""

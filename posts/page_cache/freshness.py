@@ -66,12 +66,11 @@ class Freshness:
         self._changed_at: dict[str, int] = {}
         self._floor = Snapshot(0, 0)
 
-    def current(self) -> Snapshot | None:
+    def current(self, now: float) -> Snapshot | None:
         """Return the Snapshot for a page that is rendered now, or None if the log can't be read.
 
-        With None, no cached page may be shown and none stored.
+        now: what the clock says. With None, no cached page may be shown and none stored.
         """
-        now = self._clock()
         age = now - self._looked_at
         if age < LOOK_AGAIN_SECONDS:
             return self._moment

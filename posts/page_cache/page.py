@@ -8,6 +8,7 @@ from wsgiref.types import WSGIEnvironment
 
 from django.utils.http import parse_etags
 
+from posts.logs import Place
 from posts.page_cache.encodings import MIN_BYTES, PLAIN, chosen_encoding, decoded, encoded, is_text
 from posts.page_cache.policy import CachePolicy
 
@@ -38,6 +39,9 @@ class Page:
     last_modified: str = ""
     expires_at: float = 0.0  # on the clock of this process
     fresh_in: int = field(default=-1, compare=False)  # the latest generation in which it was fresh
+    # What is the same in each answer from memory, once there was one: headers by encoding, and the line in the log.
+    heads: dict[str, Headers] = field(default_factory=dict, compare=False)
+    place: Place | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, headers: Headers, body: bytes, *, policy: CachePolicy, moment: "Snapshot") -> Self:
@@ -79,6 +83,11 @@ class Page:
             # since another thread may be reading the old one.
             self.bodies = {name: body for name, body in self.bodies.items() if name} | {encoding: made}
         return encoding, made
+
+    def head(self, encoding: str, body: bytes, cache_status: str) -> Headers:
+        """Return the headers of a whole answer with `body` in an encoding, but those of one request."""
+        head = [*self.headers, ("ETag", self.etag), ("Content-Length", str(len(body))), ("Cache-Status", cache_status)]
+        return [*head, ("Content-Encoding", encoding)] if encoding else head
 
     def is_known(self, environ: WSGIEnvironment) -> bool:
         """Return whether the client already has exactly this page."""

@@ -4,15 +4,15 @@ The background makes them (posts.public.stored_pages). A page is shown only if t
 background has marked the pages of every change below its horizon, and this process knows every change since.
 """
 
-import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 from django.conf import settings
-from django.db import Error, connection
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.http.request import validate_host
 from django.utils import timezone
 
@@ -21,7 +21,7 @@ from posts.db.prepared_query import planned_rows
 from posts.models import StoredPage, StoredPageState
 from posts.page_cache.edition import edition
 from posts.page_cache.encodings import BROTLI
-from posts.page_cache.page import Address, Page
+from posts.page_cache.page import Address, Headers, Page
 
 # A process that starts reads at most so many rows of the change log.
 MOST_ROWS = 1_500
@@ -61,16 +61,26 @@ class StoredPages:
         if query or scheme != self._scheme or not is_our_host(host):
             return None
         try:
-            oldest = connection.ops.adapt_datetimefield_value(oldest_reading())
-            place = [self._edition, path.encode("latin-1").decode(), oldest]
-            rows = planned_rows(connection, _find(connection.vendor), place)
+            rows = _rows(self._edition, path.encode("latin-1").decode())
         except (Error, UnicodeDecodeError):
             # The view will meet the same problem and report it.
             return None
-        finally:
-            if not connection.in_atomic_block:
-                connection.close_if_unusable_or_obsolete()
         return _page(rows[0]) if rows else None
+
+
+def _rows(edition: str, path: str) -> list[tuple[Any, ...]]:
+    # The connection of this thread, looked for only once.
+    own: Any = connections[DEFAULT_DB_ALIAS]
+    statement = _find(own.vendor)
+    place = [edition, path, own.ops.adapt_datetimefield_value(oldest_reading())]
+    if getattr(own, "pool", None) is not None and own.connection is None:
+        rows: list[tuple[Any, ...]] = own.read_alone(statement, place)
+        return rows
+    try:
+        return planned_rows(own, statement, place)
+    finally:
+        if not own.in_atomic_block:
+            own.close_if_unusable_or_obsolete()
 
 
 def shown_headers(paths: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -109,13 +119,18 @@ def oldest_reading() -> datetime:
 def is_our_host(host: str) -> bool:
     """Return whether Django answers requests to `host`, a name without a port."""
     hosts = settings.ALLOWED_HOSTS or ([".localhost", "127.0.0.1", "[::1]"] if settings.DEBUG else [])
+    return _is_among(host, tuple(hosts))
+
+
+@lru_cache(maxsize=64)
+def _is_among(host: str, hosts: tuple[str, ...]) -> bool:
     return validate_host(host, hosts)
 
 
 def _page(row: tuple[Any, ...]) -> tuple[Page, int]:
     horizon, position, keys, headers, etag, last_modified, route, seconds, body = row
     page = Page(
-        headers=[(name, value) for name, value in json.loads(headers)],
+        headers=_headers(headers),
         etag=etag,
         bodies={BROTLI: bytes(body)},
         keys=frozenset(keys.split()),
@@ -124,3 +139,9 @@ def _page(row: tuple[Any, ...]) -> tuple[Page, int]:
         last_modified=last_modified,
     )
     return page, seconds
+
+
+@lru_cache(maxsize=64)
+def _headers(text: str) -> Headers:
+    """Return headers of their JSON. Most pages of one kind have the same, and share them: nobody changes a list."""
+    return [(name, value) for name, value in orjson.loads(text)]
