@@ -604,7 +604,7 @@ LOG_LEVEL: str = env("LOG_LEVEL")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "posts.logs.json_formatter"}},
+    "formatters": {"json": {"()": "posts.logs.JsonFormatter"}},
     "handlers": {"stderr": {"class": "posts.logs.LineHandler", "stream": sys.stderr, "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # We log one line for each request; Django would repeat it with the query string.

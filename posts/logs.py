@@ -1,6 +1,7 @@
 """The log: one JSON object a line on standard error, with the id of the request or background job."""
 
 import contextvars
+import json
 import logging
 import os
 import random
@@ -10,8 +11,6 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
-
-import structlog
 
 import posts
 
@@ -25,57 +24,30 @@ request_id = contextvars.ContextVar("request_id", default="")
 job_id = contextvars.ContextVar("job_id", default="")
 
 
-def _add_ids(logger: Any, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    event["version"] = posts.__version__
-    for variable in (request_id, job_id):
-        if identifier := variable.get():
-            event[variable.name] = identifier
-    return event
+# What a record may have besides its message.
+_MORE = "method path status ms route cache database job attempt worker fingerprint statement".split()
 
 
-class _Formatter(structlog.stdlib.ProcessorFormatter):
+class JsonFormatter(logging.Formatter):
+    """Writes each record as one JSON object. JSON escapes control characters, so nobody can forge a line."""
+
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line of a record; log_request() has made its own."""
-        if record.name.startswith("django.security."):
-            # A stranger sent a wrong host, too many fields and so on. The message says which; no code of ours failed.
-            record.exc_info = record.exc_text = None
-        return getattr(record, "line", None) or _hidden(super().format(record))
-
-
-def json_formatter() -> logging.Formatter:
-    """Return the formatter of the logging configuration.
-
-    JSON escapes control characters, so nobody can forge a line.
-    """
-    return _Formatter(
-        foreign_pre_chain=[
-            structlog.stdlib.add_log_level,
-            structlog.stdlib.add_logger_name,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.stdlib.ExtraAdder(
-                allow=[
-                    "method",
-                    "path",
-                    "status",
-                    "ms",
-                    "route",
-                    "cache",
-                    "database",
-                    "job",
-                    "attempt",
-                    "worker",
-                    "fingerprint",
-                    "statement",
-                ]
-            ),
-            _add_ids,
-        ],
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=True),
-        ],
-    )
+        """Return the line of a record; log_requests() has made its own."""
+        if line := getattr(record, "line", None):
+            return str(line)
+        values: dict[str, Any] = {
+            "event": record.getMessage(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "timestamp": f"{datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None).isoformat()}Z",
+        }
+        values |= {name: record.__dict__[name] for name in _MORE if name in record.__dict__}
+        values["version"] = posts.__version__
+        values |= {variable.name: identifier for variable in (request_id, job_id) if (identifier := variable.get())}
+        # A stranger sent a wrong host, too many fields and so on. The message says which; no code of ours failed.
+        if record.exc_info and not record.name.startswith("django.security."):
+            values["exception"] = self.formatException(record.exc_info)
+        return _hidden(json.dumps(values, default=repr))
 
 
 class LineHandler(logging.StreamHandler[Any]):

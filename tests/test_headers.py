@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, get_resolver, path, reverse
 
-from posts.logs import json_formatter
+from posts.logs import JsonFormatter
 from posts.operations import create_post, record_revision, withdraw_post
 from posts.public.sitemaps import URLS_PER_FILE
 from tests.factories import RecordFactory, approve, make_post, person
@@ -411,7 +411,7 @@ FORGED = ["/a%0A{%22status%22:200}", "/a%0d%0aSet-Cookie:%20a=b", "/%1b[31mred",
 
 
 def test_no_address_and_no_header_forges_a_line_of_the_log(client, caplog):
-    caplog.handler.setFormatter(json_formatter())
+    caplog.handler.setFormatter(JsonFormatter())
     with caplog.at_level(logging.INFO, logger="alphanode.request"):
         for address in FORGED:
             assert client.get(address, headers={"User-Agent": 'x\\n{"status":200}'}).status_code in (400, 404), address
@@ -427,7 +427,7 @@ def test_no_address_and_no_header_forges_a_line_of_the_log(client, caplog):
 
 
 def test_a_request_for_another_host_leaves_a_line_that_says_so_and_no_traceback(client, caplog):
-    caplog.handler.setFormatter(json_formatter())
+    caplog.handler.setFormatter(JsonFormatter())
     assert client.get("/", headers={"Host": "elsewhere.example"}).status_code == 400
     said = [json.loads(line) for line in caplog.text.splitlines() if "elsewhere.example" in line]
     assert said and not any("exception" in line for line in said)
@@ -436,7 +436,7 @@ def test_a_request_for_another_host_leaves_a_line_that_says_so_and_no_traceback(
 def test_an_answer_names_the_request_as_the_log_does_and_tells_nothing_else(client, settings, caplog):
     settings.ROOT_URLCONF = __name__
     client.raise_request_exception = False
-    caplog.handler.setFormatter(json_formatter())
+    caplog.handler.setFormatter(JsonFormatter())
     with caplog.at_level(logging.INFO):
         response = client.get("/broken/500/")
     identifier = response.headers["X-Request-ID"]

@@ -22,7 +22,7 @@ from protego import Protego
 
 from posts.export.records import export_posts, posts_as_csv
 from posts.importing.pipeline import import_posts
-from posts.logs import LineHandler, json_formatter
+from posts.logs import JsonFormatter, LineHandler
 from posts.management.base import BaseCommand
 from posts.models import FormerSlug, ImportIssue, OutgoingMessage, Post
 from posts.operations import flag_post
@@ -234,7 +234,7 @@ def test_a_line_of_the_log_is_one_line_of_plain_ascii(caplog):
         raise ValueError(WORDS)
     except ValueError:
         record.exc_info = sys.exc_info()
-    line = json_formatter().format(record)
+    line = JsonFormatter().format(record)
     assert line.isascii() and line.isprintable()
     assert json.loads(line)["event"] == f"{WORDS}\r\n{TURNED}" and WORDS in json.loads(line)["exception"]
 
@@ -249,8 +249,8 @@ def test_the_line_of_a_request_holds_its_path_percent_encoded(client, caplog):
 def test_the_log_gets_the_line_of_a_request_as_a_watcher_of_it_does(client, caplog, request):
     stream = io.StringIO()
     handler = LineHandler(stream)
-    handler.setFormatter(json_formatter())
-    caplog.handler.setFormatter(json_formatter())
+    handler.setFormatter(JsonFormatter())
+    caplog.handler.setFormatter(JsonFormatter())
     logging.getLogger("alphanode").addHandler(handler)
     request.addfinalizer(lambda: logging.getLogger("alphanode").removeHandler(handler))
     with caplog.at_level(logging.INFO, logger="alphanode.request"):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from posts.db.change_log import changes_since, note_changes, post_key
 from posts.importing.index_switch import switch_batch_index
 from posts.importing.rollback import roll_back_batch
-from posts.logs import json_formatter
+from posts.logs import JsonFormatter
 from posts.models import Post
 from posts.operations import change_slug, flag_post, record_revision, roll_back, withdraw_post
 from posts.page_cache import Freshness, PageCache, cache_page, part_read, shared_cache
@@ -691,7 +691,7 @@ def test_a_request_from_memory_leaves_its_line_in_the_log(site, caplog):
     site.get(path)
     caplog.clear()
     caplog.set_level(logging.INFO, "alphanode.request")
-    caplog.handler.setFormatter(json_formatter())
+    caplog.handler.setFormatter(JsonFormatter())
     answer = site.get(f"{path}?token=secret")
     line = json.loads(caplog.handler.format(caplog.records[-1]))
     assert line["event"] == "request"

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from posts.logs import json_formatter
+from posts.logs import JsonFormatter
 from posts.models import AuditEntry, Post, PreviewAnswer, PreviewLink
 from posts.operations import NotAllowed, Refused, withdraw_post
 from posts.operations import preview_links as operations
@@ -304,7 +304,7 @@ def test_the_pages_ask_the_same_number_of_queries_for_one_link_and_for_ten(clien
 def test_a_page_that_breaks_keeps_the_address_out_of_the_log(monkeypatch, caplog):
     _, address = link_to(make_post())
     monkeypatch.setattr("posts.public.preview.article_context", lambda *args, **more: 1 / 0)
-    caplog.handler.setFormatter(json_formatter())
+    caplog.handler.setFormatter(JsonFormatter())
     assert Client(raise_request_exception=False).get(address).status_code == 500
     assert "Internal Server Error: /preview/" in caplog.text
     assert address.split("/")[2] not in caplog.text

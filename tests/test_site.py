@@ -15,7 +15,7 @@ import brotli
 import pytest
 
 import posts
-from posts.logs import json_formatter
+from posts.logs import JsonFormatter
 from tests.ports import free_port
 from tests.test_settings import PRODUCTION, run
 from tests.waiting import PATIENT_SECONDS
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_every_request_has_an_id_in_its_answer_and_in_its_line_of_the_log(client, db, caplog):
-    formatter, lines = json_formatter(), []
+    formatter, lines = JsonFormatter(), []
 
     class Keep(logging.Handler):
         def emit(self, record):
