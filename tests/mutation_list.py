@@ -213,7 +213,7 @@ MUTATIONS = [
         "Somebody who is signed in gets no cached page",
         "posts/page_cache/__init__.py",
         "PageCache._address",
-        'or self._session in environ.get("HTTP_COOKIE", "")',
+        'or ("HTTP_COOKIE" in environ and self._session in environ["HTTP_COOKIE"])',
         "",
         "tests/test_page_cache.py signed_in",
         is_short=True,
