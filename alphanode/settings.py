@@ -403,6 +403,9 @@ def _postgresql(url: str, *, is_web: bool, setting: str, is_replica: bool = Fals
         options["options"] = "-c alphanode.session=on"
         # Compiling a plan takes longer than any statement of a page.
         options["options"] += " -c jit=off"
+        # The server, too, looks whether a silent machine is still there: otherwise its locks would last for hours.
+        options["options"] += " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+        options["options"] += " -c tcp_user_timeout=30000"
     # Set by wsgi.py and for runserver. Commands (migrations, imports) may take longer and need no pool.
     if is_web:
         pool_size = max(1, env("DATABASE_POOL_SIZE"))

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import http.client
+import itertools
 import os
 import random
 import subprocess
@@ -68,21 +69,26 @@ def database_url():
 
 
 @contextlib.contextmanager
-def serving(count, **environment):
-    """Yield the ports of `count` servers, each a process of its own on the tests' database."""
+def serving(count, *, machines=(), **environment):
+    """Yield the ports of `count` servers, each a process of its own on the tests' database.
+
+    machines: those of tests/own_machines.py, on which the servers run in turn; without any, all run on this one.
+    """
     servers, ports = [], []
     try:
-        for _ in range(count):
+        for number in range(count):
             ports.append(free_port())
+            machine = machines[number % len(machines)] if machines else None
+            command = [sys.executable, "deploy/serve.py"]
             servers.append(
                 subprocess.Popen(
-                    [sys.executable, "deploy/serve.py"],
+                    machine.command(*command) if machine else command,
                     cwd=ROOT,
                     env={
                         **os.environ,
                         **SETTINGS,
                         "DATABASE_URL": database_url(),
-                        "WEB_BIND": f"127.0.0.1:{ports[-1]}",
+                        "WEB_BIND": f"{machine.address if machine else '127.0.0.1'}:{ports[-1]}",
                         "WEB_WORKERS": "1",
                         "WEB_THREADS": "2",
                         **environment,
@@ -143,20 +149,20 @@ class Seen:
 class Reader(threading.Thread):
     """Asks one server for all addresses over and over, and notes when it got what."""
 
-    def __init__(self, port, addresses, stop):
+    def __init__(self, host, port, addresses, stop):
         super().__init__()
-        self.port, self.addresses, self.stop = port, addresses, stop
+        self.host, self.port, self.addresses, self.stop = host, port, addresses, stop
         self.answers = []  # (address, asked at, answered at, Seen, whether it was a cached page)
         self.hits = 0
         self.trouble = None
 
     def run(self):
         try:
-            server = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENT_SECONDS)
+            server = http.client.HTTPConnection(self.host, self.port, timeout=PATIENT_SECONDS)
             while not self.stop.is_set():
                 for address in self.addresses:
                     asked = time.monotonic()
-                    server.request("GET", address)
+                    server.request("GET", address, headers={"Host": "127.0.0.1"})
                     answer = server.getresponse()
                     body = answer.read()
                     is_hit = (answer.headers.get("Cache-Status") or "").endswith("; hit")
@@ -332,8 +338,10 @@ class Outcome:
     done: Counter
 
 
-def read_while_changing(*, servers, steps, seed, posts, **environment):
+def read_while_changing(*, servers, steps, seed, posts, machines=(), trouble=None, **environment):
     """Change `posts` posts `steps` times while that many servers are asked for all their pages; return the Outcome.
+
+    machines: where the servers run in turn. trouble: called after every tenth change.
 
     Beside them the background stores finished pages. At the end the last change is older than a second, and every
     server has answered with a page that it kept.
@@ -342,8 +350,9 @@ def read_while_changing(*, servers, steps, seed, posts, **environment):
     changes = RandomChanges(seed, posts)
     truth = Truth(changes.addresses)
     stop = threading.Event()
-    with serving(servers, **environment) as ports, storing_pages(**environment):
-        readers = [Reader(port, changes.addresses, stop) for port in ports]
+    with serving(servers, machines=machines, **environment) as ports, storing_pages(**environment):
+        hosts = itertools.cycle([machine.address for machine in machines] or ["127.0.0.1"])
+        readers = [Reader(host, port, changes.addresses, stop) for host, port in zip(hosts, ports, strict=False)]
         for reader in readers:
             reader.start()
         try:
@@ -353,6 +362,8 @@ def read_while_changing(*, servers, steps, seed, posts, **environment):
                 if changes.step():
                     truth.look(began, time.monotonic())
                     done += 1
+                    if trouble and done % 10 == 0:
+                        trouble()
                     # Sometimes long enough for every process to catch up, most times not.
                     stop.wait(changes.chance.choice([0, 0, 0.1, 0.2, 0.3, 0.5, 1.3]))
         finally:

@@ -1,0 +1,78 @@
+"""Machines of one test alone: each has a network, a host name and shared memory of its own, and cables that can be cut.
+
+They are network namespaces of Linux behind one bridge, so only root can make them. A cut cable drops packets: nobody is
+told that a connection has ended, as when a machine loses its power.
+"""
+
+import contextlib
+import os
+import shutil
+import subprocess
+
+# Reserved for measuring devices in a laboratory (RFC 2544), so no machine has it.
+NETWORK = "198.18.{}"
+
+
+def missing():
+    """Return why this machine can't hold others, or an empty string."""
+    tools = [tool for tool in ("ip", "iptables", "unshare") if not shutil.which(tool)]
+    if tools:
+        return f"{' and '.join(tools)} missing. On Debian: apt-get install iproute2 iptables util-linux"
+    if os.getuid() or subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode:
+        return "this person may not make network namespaces"
+    return ""
+
+
+class Machine:
+    """One of them. Its processes are started with command(…)."""
+
+    def __init__(self, name, address):
+        self.name, self.address = name, address
+
+    def command(self, *arguments):
+        """Return the arguments of Popen that start a program on this machine, under the number that Popen knows."""
+        prepare = 'hostname "$1" && mount -t tmpfs tmpfs /dev/shm && shift && exec "$@"'
+        inside = ("unshare", "--mount", "--uts", "sh", "-c", prepare, "sh", self.name)
+        return ["ip", "netns", "exec", self.name, *inside, *map(str, arguments)]
+
+    def cut(self, port, share=1):
+        """Drop what this machine and that port of any other one send each other; share: how much of it."""
+        some = () if share == 1 else ("-m", "statistic", "--mode", "random", "--probability", str(share))
+        self._filter("-A", "OUTPUT", "-p", "tcp", "--dport", str(port), *some, "-j", "DROP")
+        self._filter("-A", "INPUT", "-p", "tcp", "--sport", str(port), *some, "-j", "DROP")
+
+    def mend(self):
+        """Let everything through again."""
+        self._filter("-F")
+
+    def _filter(self, *arguments):
+        _do("ip", "netns", "exec", self.name, "iptables", *arguments)
+
+
+@contextlib.contextmanager
+def own_machines(count):
+    """Yield (address of this machine as the others see it, [Machine, …])."""
+    # Two tests at once have networks of their own.
+    number = os.getpid() % 250
+    network, bridge = NETWORK.format(number), f"alphanode{number}"
+    machines = [Machine(f"{bridge}-{at}", f"{network}.{at + 2}") for at in range(count)]
+    with contextlib.ExitStack() as stack:
+        _do("ip", "link", "add", bridge, "type", "bridge")
+        stack.callback(_do, "ip", "link", "del", bridge)
+        _do("ip", "address", "add", f"{network}.1/24", "dev", bridge)
+        _do("ip", "link", "set", bridge, "up")
+        for at, machine in enumerate(machines):
+            cable = f"{bridge}.{at}"
+            _do("ip", "netns", "add", machine.name)
+            stack.callback(_do, "ip", "netns", "del", machine.name)
+            _do("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", machine.name)
+            _do("ip", "link", "set", cable, "master", bridge, "up")
+            inside = ("ip", "-n", machine.name)
+            _do(*inside, "address", "add", f"{machine.address}/24", "dev", "eth0")
+            _do(*inside, "link", "set", "eth0", "up")
+            _do(*inside, "link", "set", "lo", "up")
+        yield f"{network}.1", machines
+
+
+def _do(*command):
+    subprocess.run(command, check=True, capture_output=True)
