@@ -535,7 +535,7 @@ MUTATIONS = [
         "Posts of a paused generator come in held",
         "posts/importing/plan.py",
         "completed",
-        'distinct((*verdict.holds, *paused(verdict.rows.post["generator"])))',
+        "distinct((*verdict.holds, *paused(verdict.rows.generator)))",
         "verdict.holds",
         "tests/test_generators.py paused",
     ),

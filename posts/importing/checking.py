@@ -11,7 +11,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any, NoReturn
@@ -20,43 +21,42 @@ from posts.importing.own_pipe import SharedSheet, close_all_but, receive, send
 from posts.importing.plan import Incoming, RefusedRow, Settled, checked_rows, completed
 from posts.importing.publication import Hold
 from posts.importing.readers.base import Row
-from posts.importing.writers.rows import RecordRows
+from posts.importing.writers.rows import Encode, RecordRows
 from posts.models import ImportBatch, ImportIssue
 
 Verdict = Incoming | Settled | RefusedRow
 # {identity: hash of the line imported last} of posts that are known already.
 Known = dict[str, str]
 Paused = Callable[[str], Iterable[Hold]]
+# Returns the Verdict about each row that is not skipped.
+Check = Callable[[list[Row], Known], list[Verdict]]
 Checked = tuple[list[Incoming | Settled], list[ImportIssue]]
 
 
 class Checker(contextlib.AbstractContextManager["Checker"]):
     """Checks one chunk after the other. submit() returns at once and gives a function that waits for the result."""
 
-    def __init__(self, batch: ImportBatch, *, only_new: bool) -> None:
+    def __init__(self, batch: ImportBatch, *, only_new: bool, encode: Encode | None = None) -> None:
         self._batch = batch
-        self._only_new = only_new
+        self._check: Check = partial(checked_rows, only_new=only_new, encode=encode)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="alphanode-import")
         self._child: _Child | None = None
 
     def submit(self, rows: list[Row], known: Known, *, paused: Paused, more: bool) -> Callable[[], Checked]:
         """Begin to check a chunk. paused: from holds_of_paused(). more: many others are likely to follow it."""
         if self._child is None and more and _can_fork():
-            self._child = _Child(self._only_new)
-        if self._child is not None:
-            verdicts = self._child.submit(rows, known)
-        else:
-            verdicts = self._thread.submit(checked_rows, rows, known, only_new=self._only_new).result
-
-        def result() -> Checked:
-            return completed(self._batch, verdicts(), paused)
-
-        return result
+            self._child = _Child(self._check)
+        # What the thread does for a child, hand over rows and results, fills the waits for the database too.
+        check = self._child.check if self._child else self._check
+        verdicts = self._thread.submit(check, rows, known)
+        return lambda: completed(self._batch, verdicts.result(), paused)
 
     def __exit__(self, *exception: object) -> None:
         if self._child is not None:
             self._child.end()
         self._thread.shutdown()
+        if self._child is not None:
+            self._child.close()
 
 
 def _can_fork() -> bool:
@@ -75,59 +75,43 @@ def _has_free_processor() -> bool:
 class _Child:
     """A process that checks rows and does nothing else. It ends with its parent, however that ends."""
 
-    def __init__(self, only_new: bool) -> None:
-        self._only_new = only_new
+    def __init__(self, check: Check) -> None:
+        self._check = check
+        self._is_ended = False
         self._pipe, theirs = Pipe()
         self._sheet = SharedSheet()
         self._pid = os.fork()
         if self._pid == 0:
-            _check_until_the_end(theirs, self._sheet, only_new)
+            _check_until_the_end(theirs, self._sheet, check)
         theirs.close()
-        self._waiting: Future[list[Verdict]] | None = None
-        self._rows: list[Row] = []
-        self._known: Known = {}
 
-    def submit(self, rows: list[Row], known: Known) -> Callable[[], list[Verdict]]:
-        # One chunk at a time: if both wrote into full pipes, both would wait for ever.
-        self._collect()
-        self._rows, self._known = rows, known
-        waiting: Future[list[Verdict]] = Future()
-        self._waiting = waiting
-        with contextlib.suppress(OSError):
-            send(self._pipe, (rows, known))
-
-        def result() -> list[Verdict]:
-            self._collect()
-            return waiting.result()
-
-        return result
-
-    def _collect(self) -> None:
-        """Receive the result that is under way, if one is."""
-        if self._waiting is None:
-            return
+    def check(self, rows: list[Row], known: Known) -> list[Verdict]:
+        """Return what the function in the child returns for a chunk; to be called by one thread."""
         try:
+            send(self._pipe, (rows, known))
             size = receive(self._pipe)
         except (EOFError, OSError):
             size = None
         if size is not None:
-            verdicts = [_unpacked(self._rows[at], *rest) for at, rest in self._sheet.read(size)]
-        else:
-            # The system ended it, or the check itself failed. The same here says why, or helps.
-            verdicts = checked_rows(self._rows, self._known, only_new=self._only_new)
-        waiting, self._waiting = self._waiting, None
-        waiting.set_result(verdicts)
+            return [_unpacked(rows[at], *rest) for at, rest in self._sheet.read(size)]
+        # The system ended it, or the check itself failed. The same here says why, or helps.
+        return [] if self._is_ended else self._check(rows, known)
 
     def end(self) -> None:
-        self._pipe.close()
-        self._sheet.close()
+        """End it, with the chunk that it may be checking."""
+        self._is_ended = True
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
 
+    def close(self) -> None:
+        """Close what led to it, once nobody uses it any more."""
+        self._pipe.close()
+        self._sheet.close()
 
-def _check_until_the_end(pipe: Connection, sheet: SharedSheet, only_new: bool) -> NoReturn:
+
+def _check_until_the_end(pipe: Connection, sheet: SharedSheet, check: Check) -> NoReturn:
     """Check what comes through the pipe until nobody holds its other end; this process never returns.
 
     A result goes to the sheet, and its size through the pipe.
@@ -140,7 +124,7 @@ def _check_until_the_end(pipe: Connection, sheet: SharedSheet, only_new: bool) -
         while True:
             rows, known = receive(pipe)
             try:
-                size = sheet.write(_parts(rows, checked_rows(rows, known, only_new=only_new)))
+                size = sheet.write(_parts(rows, check(rows, known)))
             except Exception:  # the parent meets it again, and reports it
                 size = None
             send(pipe, size)

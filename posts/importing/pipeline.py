@@ -36,7 +36,7 @@ from posts.importing.readers.base import Row
 from posts.importing.readers.markdown import MarkdownReader
 from posts.importing.seen import SeenIds
 from posts.importing.sources import Source
-from posts.importing.writers import writer_for
+from posts.importing.writers import encoder_for, writer_for
 from posts.models import Generator, HoldReason, ImportBatch, ImportIssue, Notification, Origin, Post
 from posts.models.import_batch import COUNTS
 from posts.models.origin import spoken
@@ -53,7 +53,7 @@ CHUNK_BYTES = 8 * 1024 * 1024
 # Settings for writing many rows: see bulk_settings().
 BULK_SETTINGS: dict[str, dict[str, int | str]] = {
     "sqlite": {"mmap_size": 0, "synchronous": "NORMAL", "wal_autocheckpoint": 8000},
-    "postgresql": {"synchronous_commit": "off"},
+    "postgresql": {"synchronous_commit": "off", "enable_seqscan": "off"},
 }
 # How much must be left to read so that a second process for the checks pays. To start it takes a twentieth of a second.
 BYTES_FOR_CHILD = 4 * 1024 * 1024
@@ -383,7 +383,8 @@ class ImportRun:
 
     def _one_ahead(self, rows: Iterator[Row]) -> abc.Generator["_Chunk"]:
         """Yield _Chunks. While the database writes one, the next is validated."""
-        with Checker(self.batch, only_new=self.only_new) as checker:
+        encode = None if self.dry_run else encoder_for(connection)
+        with Checker(self.batch, only_new=self.only_new, encode=encode) as checker:
             chunk = None
             while True:
                 coming = None
@@ -605,7 +606,8 @@ def bulk_settings() -> Iterator[None]:
 
     Commits of chunks don't wait for the disk. If the machine loses power, the last chunks and their checkpoints are
     lost together, and the import continues from there. The last commit of the run waits for the disk, and with it all
-    before. SQLite's file is not memory-mapped, because mapped pages count as memory of the process, up to 256 MB.
+    before. PostgreSQL checks references by index: it would read a small table, such as that of imports, for each one.
+    SQLite's file is not memory-mapped, because mapped pages count as memory of the process, up to 256 MB.
     """
     if connection.in_atomic_block:  # in a caller's transaction no chunk is committed
         yield

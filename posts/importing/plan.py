@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from posts.db.prepared_query import PreparedQuery
 from posts.importing.publication import Hold, distinct, holds_of_record
 from posts.importing.readers.base import Row
-from posts.importing.writers.rows import RecordRows
+from posts.importing.writers.rows import Encode, RecordRows
 from posts.models import HoldReason, ImportBatch, ImportIssue, Post, PostHold
 from posts.models.fields import dump_json
 from posts.models.import_batch import COUNTS
@@ -162,7 +162,7 @@ class ChunkPlan:
 
     def name_generator(self, incoming: Incoming) -> None:
         """Count the generator that a record names, as a suggestion for the person who runs the import."""
-        if name := incoming.rows.post["generator"]:
+        if name := incoming.rows.generator:
             self._add("generators", name)
 
     @property
@@ -187,7 +187,7 @@ class ChunkPlan:
 
     def generator_of(self, incoming: Incoming) -> int | None:
         """Return the primary key of the Generator of a record: that of its import, else the one that it names."""
-        return self.batch.generator_id or self.generators.get(incoming.rows.post["generator"])
+        return self.batch.generator_id or self.generators.get(incoming.rows.generator)
 
     def skip(self, row: Row, reason: str) -> None:
         self.count("skipped", row)
@@ -227,12 +227,13 @@ def validated(
     *,
     only_new: bool = False,
     paused: Callable[[str], Iterable[Hold]] = lambda generator: (),
+    encode: Encode | None = None,
 ) -> tuple[list[Incoming | Settled], list[ImportIssue]]:
     """Return ([Incoming], [ImportIssue]) of a chunk, without using the database.
 
-    known: the result of known_line_hashes(). paused: from holds_of_paused().
+    known: the result of known_line_hashes(). paused: from holds_of_paused(). encode: from encoder_for().
     """
-    return completed(batch, checked_rows(rows, known, only_new=only_new), paused)
+    return completed(batch, checked_rows(rows, known, only_new=only_new, encode=encode), paused)
 
 
 def completed(
@@ -248,7 +249,7 @@ def completed(
             refused.append(issue_of(batch, ImportIssue.Kind.REFUSED, verdict.row, problems=verdict.problems))
             continue
         if isinstance(verdict, Incoming):
-            verdict.holds = distinct((*verdict.holds, *paused(verdict.rows.post["generator"])))
+            verdict.holds = distinct((*verdict.holds, *paused(verdict.rows.generator)))
         incoming.append(verdict)
     return incoming, refused
 
@@ -258,10 +259,12 @@ def checked_rows(
     known: dict[str, str],
     *,
     only_new: bool = False,
+    encode: Encode | None = None,
 ) -> list[Incoming | Settled | RefusedRow]:
     """Return what each row is, but for those that are skipped, without using the database.
 
     known: the result of known_line_hashes(); a line that is unchanged since its last import is not even parsed.
+    encode: from encoder_for(), for the rows of posts that seem to be new.
     """
     verdicts: list[Incoming | Settled | RefusedRow] = []
     for row in rows:
@@ -291,6 +294,10 @@ def checked_rows(
                     tuple(own_addresses(links_in(record), row.place[0])) if row.place else (),
                 )
             )
+    if encode:
+        new = [item.rows for item in verdicts if isinstance(item, Incoming) and item.row.identity not in known]
+        for record_rows, copied in zip(new, encode([rows.columns for rows in new]), strict=True):
+            record_rows.replace_columns(copied)
     return verdicts
 
 

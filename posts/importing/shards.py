@@ -45,6 +45,7 @@ from posts.importing.plan import ChunkPlan, known_line_hashes, plan_chunk, valid
 from posts.importing.readers.base import Row
 from posts.importing.seen import SeenIds
 from posts.importing.sources import Source
+from posts.importing.writers import encoder_for
 from posts.models import ImportBatch, ImportIssue
 from posts.models.import_batch import COUNTS
 from posts.operations.slugs import wished_slug
@@ -273,8 +274,9 @@ def _write(
     """Check the rows of a chunk and write them with their part of the checkpoint, in one transaction."""
     seen.add(chunk.earlier)
     incoming, refused = validated(
-        batch, chunk.rows, known_line_hashes(chunk.rows), only_new=only_new, paused=holds_of_paused(batch)
-    )
+        batch, chunk.rows, known_line_hashes(chunk.rows), only_new=only_new, paused=holds_of_paused(batch),
+        encode=encoder_for(connection),
+    )  # fmt: skip
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with transaction.atomic():
@@ -291,7 +293,10 @@ def _write(
 
 def note_part(batch_id: int, chunk: Chunk, plan: ChunkPlan, began: float) -> None:
     """Record that a chunk is committed, in its own transaction; move the checkpoint as far as nothing is missing."""
-    batch = ImportBatch.objects.select_for_update().get(pk=batch_id)
+    # What refers to other rows is checked now and not in the commit, for which the others would wait here.
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    batch = ImportBatch.objects.select_for_update(no_key=True).get(pk=batch_id)
     batch.parts[str(chunk.after)] = {
         "last": chunk.last, "mark": list(chunk.mark), "position": chunk.position, "counts": plan.counts,
         "skip_reasons": plan.skip_reasons, "breakdown": plan.breakdown,

@@ -37,10 +37,20 @@ def list_parameter(values: Iterable[Any], connection: BaseDatabaseWrapper) -> An
     values = list(values)
     if connection.vendor == "sqlite":
         return json.dumps(values)
-    if all(type(value) is int for value in values):
-        # In PostgreSQL's array form; the driver would convert each number by itself.
+    # In PostgreSQL's array form; the driver would convert each value by itself.
+    kinds = set(map(type, values))
+    if kinds <= {int}:
         return f"{{{','.join(map(str, values))}}}"
+    if kinds <= {str}:
+        return "{" + ",".join([f'"{_escaped(value)}"' for value in values]) + "}"
     return values
+
+
+def _escaped(text: str) -> str:
+    """Return the text of a value within quotes in PostgreSQL's array form."""
+    if "\\" in text or '"' in text:
+        return text.replace("\\", "\\\\").replace('"', '\\"')
+    return text
 
 
 class KeyIsAmong(Expression):

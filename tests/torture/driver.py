@@ -73,6 +73,12 @@ def watch(events):
             yield row
 
     writer.insert = watched(writer.insert)
+    if connection.vendor == "postgresql":
+        from posts.importing.writers import copied_rows
+
+        # A row of COPY at a time.
+        copied_rows.PART_ROWS = 1
+        writer._copy = watched(writer._copy)
 
 
 def plant(mutant):

@@ -74,6 +74,16 @@ class BatchWriter:
         """Insert rows."""
         raise NotImplementedError
 
+    def insert_posts(self, posts: list[Columns], records: list[RecordRows]) -> None:
+        """Insert posts. posts: the columns of each that don't come from its record."""
+        self._insert(Post, [rows.columns.post | own for own, rows in zip(posts, records, strict=True)])
+
+    def insert_children(self, pairs: list[tuple[int, RecordRows]]) -> None:
+        """Insert images and checklist items of new posts. pairs: (post id, RecordRows)."""
+        for model, kind in CHILDREN:
+            if rows := [(post_id, *row) for post_id, rows in pairs for row in getattr(rows.columns, kind)]:
+                self.insert(Table(model, self.connection, child_columns(model)), rows)
+
     def update(self, table: Table, key: str, rows: Iterable[DriverRow]) -> None:
         """Set the columns of `table` other than `key` on the rows whose `key` matches."""
         raise NotImplementedError
@@ -97,8 +107,7 @@ class BatchWriter:
         for (incoming, slug, version, _), post_id, revision_id in zip(created, post_ids, revision_ids, strict=True):
             head = self._head(incoming, version)
             posts.append(
-                incoming.rows.post
-                | self._imported(incoming, head, revision_id)
+                self._imported(incoming, head, revision_id)
                 | {
                     "id": post_id,
                     "source_id": incoming.source_id,
@@ -117,10 +126,11 @@ class BatchWriter:
                 }
             )
             revisions.append(self._revision(head, post_id, revision_id))
-        self._insert(Post, posts)
-        self._insert(Revision, revisions)
         self.created = pairs = [(post_id, incoming) for (incoming, *_), post_id in zip(created, post_ids, strict=True)]
-        self._insert_children([(post_id, incoming.rows) for post_id, incoming in pairs])
+        records = [incoming.rows for _, incoming in pairs]
+        self.insert_posts(posts, records)
+        self._insert(Revision, revisions)
+        self.insert_children(list(zip(post_ids, records, strict=True)))
         self._raise_flags(pairs)
         self._insert_holds([(post_id, incoming.holds) for post_id, incoming in pairs])
         FormerSlug.objects.bulk_create(
@@ -128,9 +138,9 @@ class BatchWriter:
             for (*_, former_slugs), post_id in zip(created, post_ids, strict=True)
             for slug in former_slugs
         )
-        # The queue reads the names; what was written was their JSON.
-        for post, (incoming, *_) in zip(posts, created, strict=True):
-            post["stack"] = incoming.rows.brief.get("stack", [])
+        for post, rows in zip(posts, records, strict=True):
+            post["generator"], post["claimed_hash"] = rows.generator, rows.brief.get("hash", "")
+            post["stack"] = rows.brief.get("stack", [])
         flagged = [post["needs_human_review"] for post in posts]
         admit_new_posts(list(zip(posts, revisions, flagged, strict=True)), insert=self._insert)
 
@@ -160,7 +170,7 @@ class BatchWriter:
         posts, revisions = [], []
         for (incoming, post, version), revision_id in zip(updated, revision_ids, strict=True):
             head = self._head(incoming, version, before=post.head_revision)
-            posts.append(incoming.rows.post | self._imported(incoming, head, revision_id) | {"id": post.pk})
+            posts.append(incoming.rows.columns.post | self._imported(incoming, head, revision_id) | {"id": post.pk})
             revisions.append(self._revision(head, post.pk, revision_id))
         self._insert_heads([post for _, post, _ in updated], revisions)
         self._update(Post, set(posts[0]), posts)
@@ -193,7 +203,7 @@ class BatchWriter:
                 is_approved=is_text_of_page(post, text.fingerprint),
             )
             posts.append(
-                rows.post
+                rows.columns.post
                 | head.post_columns(revision_id, last_batch_id=batch_id, at=self.now)
                 | {"id": post.pk, "import_fingerprint": text.fingerprint, "import_line_hash": ""}
             )
@@ -222,7 +232,7 @@ class BatchWriter:
         ids = [post_id for post_id, _ in pairs]
         for model, kind in CHILDREN:
             stored = dict(stored_rows(model, ids))
-            rows = [(post_id, *row) for post_id, rows in pairs for row in getattr(rows, kind)]
+            rows = [(post_id, *row) for post_id, rows in pairs for row in getattr(rows.columns, kind)]
             gone = stored.keys() - set(rows)
             # Deleted in bulk without reading them: no row refers to a child.
             model.objects.filter(pk__in=[stored[row] for row in gone])._raw_delete(self.connection.alias)
@@ -249,12 +259,6 @@ class BatchWriter:
 
     def _revision(self, head: NewHead, post_id: int, revision_id: int) -> Columns:
         return head.revision_columns(post_id) | {"id": revision_id, "created_at": self.now}
-
-    def _insert_children(self, pairs: list[tuple[int, RecordRows]]) -> None:
-        """Insert images and checklist items. pairs: (post id, RecordRows)."""
-        for model, kind in CHILDREN:
-            if rows := [(post_id, *row) for post_id, rows in pairs for row in getattr(rows, kind)]:
-                self.insert(Table(model, self.connection, child_columns(model)), rows)
 
     def _raise_flags(self, pairs: list[tuple[int, "Incoming"]]) -> None:
         common = {"reason": ReviewFlag.Reason.SOURCE.value, "batch_id": self.batch_id, "raised_at": self.now}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import itemgetter
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateField, Field, Model
@@ -33,6 +33,7 @@ class Table:
     ) -> None:
         fields = [f for f in model._meta.concrete_fields if names is None or f.attname in names]
         self.name = model._meta.db_table
+        self.fields = fields
         self.columns = [str(field.column) for field in fields]
         self._take = itemgetter(*(field.attname for field in fields))
         preparations = [(at, _preparation(field, connection)) for at, field in enumerate(fields)]
@@ -72,15 +73,75 @@ def _json_text(value: object) -> str:
 class RecordRows:
     """A canonical record dict as columns, with all JSON as text.
 
-    post: columns of Post. images and items: tuples of what follows the post in child_columns(). snapshot: that of its
-    revision. brief: the record without long texts, for decisions about it.
+    snapshot: that of its revision. brief: the record without long texts, for decisions about it. generator: who wrote
+    it, by its payload. copied: the rows for COPY; then the columns are made again if somebody needs them.
     """
+
+    snapshot: str
+    brief: RecordDict
+    generator: str
+    copied: "CopiedRows | None" = None
+    _columns: "RecordColumns | None" = None
+
+    @classmethod
+    def of(cls, record: RecordDict) -> Self:
+        columns = RecordColumns.of(record)
+        snapshot = _json_text({key: value for key, value in record.items() if key != "slug"})
+        brief = {key: record[key] for key in BRIEF if key in record}
+        return cls(snapshot, brief, columns.post["generator"], None, columns)
+
+    @property
+    def record(self) -> RecordDict:
+        """Return the record. A snapshot has no slug."""
+        record: RecordDict = from_json(self.snapshot)
+        return record | {"slug": self.brief["slug"]} if "slug" in self.brief else record
+
+    @property
+    def columns(self) -> "RecordColumns":
+        """Return its columns, as they are in the tables."""
+        if self._columns is None:
+            self._columns = RecordColumns.of(self.record)
+        return self._columns
+
+    def replace_columns(self, copied: "CopiedRows") -> None:
+        """Hold the rows for COPY in place of the columns."""
+        self.copied, self._columns = copied, None
+
+    def packed(self) -> tuple[Any, ...]:
+        """Return the same as values that cost little to hand to another process."""
+        columns = self._columns
+        return (
+            self.snapshot, self.brief, self.generator, self.copied and tuple(self.copied),
+            columns and (*columns.post.values(), columns.images, columns.items),
+        )  # fmt: skip
+
+    @classmethod
+    def unpacked(cls, values: tuple[Any, ...]) -> Self:
+        """Return the RecordRows from packed()."""
+        snapshot, brief, generator, copied, columns = values
+        return cls(
+            snapshot, brief, generator, copied and CopiedRows(*copied), columns and RecordColumns.unpacked(columns)
+        )
+
+
+class CopiedRows(NamedTuple):
+    """The values of a record's rows for COPY, without those that only the database knows.
+
+    post: one row, of record_columns(). images, items: rows of what follows the post in child_columns().
+    """
+
+    post: bytes
+    images: list[bytes]
+    items: list[bytes]
+
+
+@dataclass(slots=True)
+class RecordColumns:
+    """The columns of a record. post: those of Post. images, items: rows of what follows the post in child_columns()."""
 
     post: Columns
     images: list[DriverRow]
     items: list[DriverRow]
-    snapshot: str
-    brief: RecordDict
 
     @classmethod
     def of(cls, record: RecordDict) -> Self:
@@ -97,32 +158,25 @@ class RecordRows:
         take = itemgetter(*child_columns(ChecklistItem)[1:])
         points = enumerate(record.get("checklist", ()), 1)
         items = [take({"position": position, **item_columns(text)}) for position, text in points]
-        snapshot = _json_text({key: value for key, value in record.items() if key != "slug"})
-        return cls(post, images, items, snapshot, {key: record[key] for key in BRIEF if key in record})
-
-    @property
-    def record(self) -> RecordDict:
-        """Return the record. A snapshot has no slug."""
-        record: RecordDict = from_json(self.snapshot)
-        return record | {"slug": self.brief["slug"]} if "slug" in self.brief else record
-
-    def packed(self) -> tuple[Any, ...]:
-        """Return the same as values that cost little to hand to another process."""
-        return (*self.post.values(), self.images, self.items, self.snapshot, self.brief)
+        return cls(post, images, items)
 
     @classmethod
     def unpacked(cls, values: tuple[Any, ...]) -> Self:
-        """Return the RecordRows from packed()."""
-        names = _record_columns()
-        return cls(dict(zip(names, values, strict=False)), *values[len(names) :])
+        *post, images, items = values
+        return cls(dict(zip(record_columns(), post, strict=True)), images, items)
+
+
+# Makes the rows for COPY of records' columns.
+Encode = Callable[[list[RecordColumns]], list[CopiedRows]]
 
 
 @cache
-def _record_columns() -> tuple[str, ...]:
+def record_columns() -> tuple[str, ...]:
+    """Return the columns of Post that come from a record."""
     return tuple(post_columns({}))
 
 
-# Models of a post's children, and their place in RecordRows.
+# Models of a post's children, and their place in RecordColumns and CopiedRows.
 CHILDREN = ((ImageSource, "images"), (ChecklistItem, "items"))
 
 
