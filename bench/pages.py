@@ -63,6 +63,10 @@ def _stat(pid):
     return int(fields[1]), (int(fields[11]) + int(fields[12])) / tick, (int(fields[13]) + int(fields[14])) / tick
 
 
+def parent_of(pid):
+    return _stat(pid)[0]
+
+
 def work_of_family(pid):
     """Return the seconds of processor time of a process and all its children; None without /proc."""
     if not Path("/proc").is_dir():
@@ -360,7 +364,7 @@ def run_size(listed, arguments):
     fill(listed=listed, waiting=max(200, listed // 10), texts=2_000)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
-        database_pid = _stat(cursor.fetchone()[0])[0]
+        database_pid = parent_of(cursor.fetchone()[0])
     cookie = session_cookie()
     print(f"finished pages stored: {store_pages(seconds=STORE_SECONDS):,} in {STORE_SECONDS} s")
     rows = rows_of(listed)
