@@ -28,7 +28,10 @@ from in_process import SITE, batch, get
 
 ROOT = Path(__file__).resolve().parent.parent
 TRIVIAL = "trivial view"
-ROWS = (TRIVIAL, "article", "JSON of an article", "list", "list of a stack", "search", "home", "feed")
+NEW = "article just released"
+ROWS = (TRIVIAL, "article", NEW, "JSON of an article", "list", "list of a stack", "search", "home", "feed")
+# One of so many articles is as after its release: no worker has finished a part of it yet.
+NEW_OF = 5
 WARM, BATCH = 25, 40
 # The most trivial views that a page may cost.
 GOALS = {"article": 3, "list": 4, "home": 4}
@@ -72,14 +75,28 @@ def paths_of(name, count, path):
 
         terms = Term.objects.filter(kind=Term.Kind.STACK, listed_count__gt=0).order_by("-listed_count", "key")
         return [term.get_absolute_url() for term in terms[:3]]
+    new, finished = slugs[::NEW_OF], [slug for at, slug in enumerate(slugs) if at % NEW_OF]
     return {
         TRIVIAL: ["/bench/trivial/"],
-        "article": [f"/posts/{slug}/" for slug in slugs],
-        "JSON of an article": [f"/posts/{slug}.json" for slug in slugs],
+        "article": [f"/posts/{slug}/" for slug in finished],
+        NEW: [f"/posts/{slug}/" for slug in new],
+        "JSON of an article": [f"/posts/{slug}.json" for slug in finished],
         "list": ["/articles/"],
         "home": ["/"],
         "feed": ["/feed/"],
     }[name]
+
+
+def finish_articles(new):
+    """Do what the worker of this version does for articles, but for those at `new`."""
+    try:
+        from posts.public.finish_articles import finish_articles
+    except ImportError:
+        return
+    from posts.models import FinishedArticle
+
+    finish_articles(seconds=3600)
+    FinishedArticle.objects.filter(post__slug__in=[path.split("/")[2] for path in new]).delete()
 
 
 class Site:
@@ -88,6 +105,7 @@ class Site:
     def __init__(self, count, path):
         from alphanode.wsgi import application
 
+        finish_articles(paths_of(NEW, count, path))
         self.application = application
         self.paths = {}
         self.count, self.path = count, path

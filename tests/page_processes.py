@@ -111,8 +111,9 @@ def serving(count, *, machines=(), **environment):
 def storing_pages(**environment):
     """Store finished pages over and over, in a process of its own."""
     program = "import django, time; django.setup()\n"
+    program += "from posts.public.finish_articles import finish_articles\n"
     program += "from posts.public.stored_pages import store_pages\n"
-    program += "while True: store_pages(seconds=1); time.sleep(0.2)"
+    program += "while True: finish_articles(seconds=1); store_pages(seconds=1); time.sleep(0.2)"
     worker = subprocess.Popen(
         [sys.executable, "-c", program],
         cwd=ROOT,

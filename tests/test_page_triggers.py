@@ -22,6 +22,7 @@ from posts.db.page_triggers import WATCHED, installed_triggers, triggers
 from posts.importing.index_switch import follow_batch_switch, switch_batch_index
 from posts.listing.site_stats import store_site_stats
 from posts.models import ImportBatch, Neighbour, PageChange, Post, Term
+from posts.public.finish_articles import finish_articles
 from posts.public.sitemaps import URLS_PER_FILE
 from posts.related.related_posts import find_stale_related_posts
 from tests.factories import make_post, person
@@ -46,6 +47,7 @@ def library(settings, monkeypatch):
     waiting = make_post(title="Draining later", view_count=7, hash="0" * 64, **ON)
     flagged = make_post(released=True, title="Draining again", flagged=True, **ON)
     store_site_stats()
+    finish_articles()
     # Requests are asked within the transaction of the test.
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
@@ -412,6 +414,7 @@ NO_PAGE = {
     "posts_search": "posts.search.index notes what it writes there: SQLite has no triggers on a virtual table",
     "posts_spellingkey": "the same",
     "posts_pagechange": "the log itself",
+    "posts_finishedarticle": "what is stored is shown only with the values that it was made from",
     "posts_storedpagestate": "how far stored pages are; the log alone says what is outdated",
 }
 

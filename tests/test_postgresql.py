@@ -1,8 +1,10 @@
 """PostgreSQL's tables after the migrations."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import DataError, connection
 
 pytestmark = pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="about PostgreSQL")
 
@@ -19,3 +21,24 @@ def test_long_texts_are_compressed_the_quick_way_where_the_server_can(db, table,
             "SELECT attcompression FROM pg_attribute WHERE attrelid = %s::regclass AND attname = %s", [table, column]
         )
         assert cursor.fetchone()[0] == ("l" if can else "")
+
+
+def test_moments_are_read_as_they_were_written(db):
+    written = [
+        datetime(2026, 5, 18, 9, 30, tzinfo=UTC),
+        datetime(2026, 5, 18, 9, 30, 1, 250_000, tzinfo=UTC),
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    ]
+    for moment in written:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %s::timestamptz, NULL::timestamptz", [moment])
+            read, nothing = cursor.fetchone()
+        assert (read, read.utcoffset(), nothing) == (moment, timedelta(0), None)
+
+
+def test_a_moment_that_python_does_not_know_is_an_error(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 'infinity'::timestamptz")
+        with pytest.raises(DataError):
+            cursor.fetchone()

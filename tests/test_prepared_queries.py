@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from django.db import connection
 
-from posts.db.prepared_query import PreparedQuery
+from posts.db.prepared_query import PreparedQuery, planned_rows
 from posts.models import Post
 from tests.factories import make_post
 
@@ -122,3 +122,11 @@ def test_only_what_changes_is_a_parameter_on_sqlite_and_other_words_mean_the_sam
         with connection.execute_wrapper(note):
             assert prepared.objects(pk=post.pk) == [post]
     assert sent == [(posts[0].pk,), (posts[1].pk, "O'Brien"), (posts[2].pk,)]
+
+
+@pytest.mark.django_db
+def test_placeholders_and_percent_signs_of_a_long_statement_mean_the_same_on_each_engine():
+    # The driver of PostgreSQL remembers no statement of more than 4 kB.
+    long = "/* as long as that of an article */ " * 200
+    found = planned_rows(connection, f"SELECT CAST(%s AS text) || '50%%' || CAST(%s AS text) {long}", ["a", "b"])
+    assert found == [("a50%b",)]

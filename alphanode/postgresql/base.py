@@ -9,11 +9,15 @@ import contextlib
 import select
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Self
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.postgresql import base
+from django.db.backends.postgresql.psycopg_any import BaseTzLoader
+from psycopg.adapt import AdaptersMap
 from psycopg.errors import _WaitTimeout
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
@@ -115,8 +119,29 @@ def _rows(connection: Any, sql: str, parameters: Sequence[Any]) -> list[tuple[An
         connection._pool.putconn(connection)
 
 
+class MomentLoader(BaseTzLoader):  # type: ignore[misc]  # psycopg's, not in the stubs
+    """Reads datetimes of connections in UTC, in a fraction of the time of Django's loader."""
+
+    timezone = UTC
+
+    def load(self, data: Any) -> Any:
+        """Return a datetime; what Python can't read as one, such as infinity, is Django's to judge."""
+        try:
+            return datetime.fromisoformat(bytes(data).decode())
+        except ValueError:
+            return super().load(data)
+
+
+@lru_cache(maxsize=4)
+def _adapters(of_django: AdaptersMap) -> AdaptersMap:
+    """Return Django's conversions of values with this one."""
+    adapters = AdaptersMap(of_django)
+    adapters.register_loader("timestamptz", MomentLoader)
+    return adapters
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Django's wrapper with a limit on waiting."""
+    """Django's wrapper with a limit on waiting, which reads datetimes faster."""
 
     def __init__(self, settings_dict: dict[str, Any], alias: str = DEFAULT_DB_ALIAS) -> None:
         if pool := settings_dict["OPTIONS"].get("pool"):
@@ -158,6 +183,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return pool.getconn()
         with self.wrap_database_errors:
             return self.get_new_connection(self.get_connection_params())
+
+    def get_connection_params(self) -> dict[str, Any]:
+        """Return what Django connects with."""
+        params: dict[str, Any] = super().get_connection_params()
+        if self.timezone is UTC:
+            params["context"] = _adapters(params["context"])
+        return params
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Return a pooled connection within WAIT_SECONDS, or raise psycopg.OperationalError.

@@ -39,6 +39,12 @@ def post_key(pk: int) -> str:
     return f"post:{pk}"
 
 
+def posts_named(keys: Iterable[str]) -> list[int]:
+    """Return the numbers of the posts that keys name."""
+    prefix = post_key(0)[:-1]
+    return [int(key.removeprefix(prefix)) for key in keys if key.startswith(prefix)]
+
+
 def file_key(number: int) -> str:
     """Return the key of a file of the sitemap with articles."""
     return f"file:{number}"

@@ -15,7 +15,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate, pre_migrate
 
-from posts.db import followed_references
+from posts.db import finished_triggers, followed_references
 from posts.db.change_log import EVERYTHING, NEXT_POSITION, TABLE, note_changes
 from posts.db.triggers import Trigger, drop, install, installed
 from posts.models.listed_text import URLS_PER_FILE
@@ -312,7 +312,7 @@ def _before_migrating(using: str, plan: list[Any] | None = None, **signal: Any) 
     # SQLite rebuilds a table to alter it, and refuses that while a trigger names the table. PostgreSQL alters it as it
     # is, so that older processes that run meanwhile still note what they change.
     if plan and connections[using].vendor == "sqlite":
-        for prefix in (PREFIX, followed_references.PREFIX):
+        for prefix in (PREFIX, followed_references.PREFIX, finished_triggers.PREFIX):
             for name, (table, _) in installed(connections[using], prefix).items():
                 drop(connections[using], name, table)
 
@@ -324,6 +324,7 @@ def _after_migrating(using: str, **signal: Any) -> None:
 def put_triggers_in_place(connection: BaseDatabaseWrapper) -> None:
     """Install the triggers that the database has all tables for; renew every page if one was missing."""
     followed_references.follow_references(connection)
+    finished_triggers.forget_changed_texts(connection)
     if not is_whole(connection):
         return
     were_missing = missing_triggers(connection)

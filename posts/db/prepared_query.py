@@ -7,7 +7,7 @@ import contextlib
 import copy
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -70,11 +70,8 @@ class PreparedQuery:
             adapted[name] = value
         return adapted
 
-    def _answered(self, values: Mapping[str, Any]) -> tuple[Any, list[list[tuple[Any, ...]]]]:
-        """Return a compiler and the rows of its answer. Threads share the SQL, never the connection."""
-        return self._own_compiler(), [self.raw_rows(**values)]
-
     def _own_compiler(self) -> Any:
+        """Return a compiler for the connection of this thread. Threads share the SQL, never the connection."""
         compiler = copy.copy(self._compiler)
         compiler.connection = connections[self._alias]
         compiler.get_converters = lambda columns: self._converters
@@ -90,15 +87,26 @@ class PreparedQuery:
         """Return what rows() returns, for rows of raw_rows()."""
         return list(self._own_compiler().results_iter([rows], tuple_expected=True))
 
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of the columns of raw_rows() in a queryset of objects, such as live_approval__claims."""
+        compiler = self._compiler
+        names = {place: name for name, place in compiler.annotation_col_map.items()}
+        names |= _names_of_columns(compiler.klass_info, compiler.select)
+        return [names[place] for place in range(len(compiler.select))]
+
     def rows(self, **values: Any) -> list[tuple[Any, ...]]:
         """Return a list of the rows (tuples) of a values_list with these values."""
-        compiler, chunks = self._answered(values)
-        return list(compiler.results_iter(chunks, tuple_expected=True))
+        return self.converted(self.raw_rows(**values))
 
     def objects(self, **values: Any) -> list[Any]:
         """Return a list of the objects with these values."""
-        compiler, chunks = self._answered(values)
-        compiler.execute_sql = lambda **options: chunks
+        return self.made_from(self.raw_rows(**values))
+
+    def made_from(self, rows: list[tuple[Any, ...]]) -> list[Any]:
+        """Return what objects() returns, for rows of raw_rows()."""
+        compiler = self._own_compiler()
+        compiler.execute_sql = lambda **options: [rows]
         # All that Django needs of a queryset to turn rows into objects.
         query = SimpleNamespace(get_compiler=lambda using: compiler)
         ready: Any = SimpleNamespace(db=self._alias, query=query, _known_related_objects={})
@@ -107,6 +115,14 @@ class PreparedQuery:
     def first(self, **values: Any) -> Any:
         """Return the first of objects(), or None."""
         return next(iter(self.objects(**values)), None)
+
+
+def _names_of_columns(found: Mapping[str, Any], columns: Sequence[Any], path: str = "") -> dict[int, str]:
+    """Return {place: name} of the columns of a model and of the related ones, from Django's compiler."""
+    names = {place: f"{path}{columns[place][0].target.attname}" for place in found["select_fields"]}
+    for related in found.get("related_klass_infos", ()):
+        names |= _names_of_columns(related, columns, f"{path}{related['field'].name}__")
+    return names
 
 
 def _with_literals(sql: str, parameters: Sequence[tuple[str | None, Any]]) -> tuple[str, list[tuple[str | None, Any]]]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, When
 from django.utils.safestring import SafeString
 
 from posts.models import Post, RenderedArticle, Revision
@@ -52,11 +52,18 @@ def rendered_fields(revision: Revision) -> dict[str, Any]:
     return {"html": str(rendered.html), "contents": [[h.level, h.id, h.text] for h in rendered.contents]}
 
 
-def with_stored_article(posts: QuerySet[Post]) -> QuerySet[Post]:
-    """Annotate a queryset of posts with `stored_html` and `stored_contents` of their live text."""
+def with_stored_article(posts: QuerySet[Post], *, unless: Q | None = None) -> QuerySet[Post]:
+    """Annotate a queryset of posts with `stored_html` and `stored_contents` of their live text.
+
+    unless: a condition on a post that needs neither.
+    """
     stored = RenderedArticle.objects.filter(fingerprint=OuterRef("live_revision__fingerprint"), **rendering_key())
+    html, contents = (Subquery(stored.values(name)[:1]) for name in ("html", "contents"))
+    if unless is None:
+        return posts.annotate(stored_html=html, stored_contents=contents)
     return posts.annotate(
-        stored_html=Subquery(stored.values("html")[:1]), stored_contents=Subquery(stored.values("contents")[:1])
+        stored_html=Case(When(unless, then=None), default=html),
+        stored_contents=Case(When(unless, then=None), default=contents),
     )
 
 

@@ -49,3 +49,9 @@ def terms_of(record: RecordDict) -> dict[TermKey, str]:
 def stacks_of(record: RecordDict) -> list[TermKey]:
     """Return the (kind, key) of the stacks of a record, in its order."""
     return [term_key(Term.Kind.STACK, name) for name in record.get("stack", ())]
+
+
+def first_stack_of(record: RecordDict) -> TermKey | None:
+    """Return the first of stacks_of(), or None."""
+    names = record.get("stack")
+    return term_key(Term.Kind.STACK, names[0]) if names else None

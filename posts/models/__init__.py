@@ -11,6 +11,7 @@ from posts.models.day_figure import DayFigure
 from posts.models.decision_event import DecisionEvent
 from posts.models.deployment import Deployment
 from posts.models.external_identity import ExternalIdentity
+from posts.models.finished_article import FinishedArticle
 from posts.models.former_slug import FormerSlug
 from posts.models.generator import Generator
 from posts.models.image_source import ImageSource
@@ -74,6 +75,7 @@ __all__ = [
     "Deployment",
     "DeskPreference",
     "ExternalIdentity",
+    "FinishedArticle",
     "FormerSlug",
     "FormerTermSlug",
     "Generator",

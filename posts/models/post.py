@@ -244,6 +244,8 @@ class Post(models.Model):
 
     # Only on a row of for_its_page().
     proposed_snapshot: RecordDict
+    # Only on a row that posts.public.finished_articles read.
+    live_snapshot: RecordDict
 
     objects = PostQuerySet.as_manager()
 

@@ -26,6 +26,7 @@ from posts.models import (
     ApprovedPicture,
     AuditEntry,
     CheckResult,
+    FinishedArticle,
     FormerSlug,
     FormerTermSlug,
     ImportBatch,
@@ -45,6 +46,7 @@ from posts.models import (
     PushAnswer,
     RenderedArticle,
     Revision,
+    SourceLink,
     SpellingKey,
     StaleNeighbours,
     StoredPage,
@@ -81,7 +83,8 @@ ROWS: tuple[tuple[str, str], ...] = (
     ("ImageSource", "post"), ("LinkOccurrence", "post"), ("StaleLinks", "post"), ("SourcePlace", "post"),
     ("SourceLink", "post"), ("FormerSlug", "post"), ("PostHold", "post"), ("ReaderReport", "post"),
     ("ReviewFlag", "post"), ("StyleException", "post"), ("UnsavedText", "post"), ("Notification", "post"),
-    ("ImportIssue", "post"), ("Review", "revision__post"), ("Revision", "post"), ("Post", "pk"),
+    ("ImportIssue", "post"), ("FinishedArticle", "post"), ("Review", "revision__post"), ("Revision", "post"),
+    ("Post", "pk"),
 )  # fmt: skip
 # Tables that hold content of a post without a reference to it; a function below removes it.
 FOUND_OTHERWISE = {
@@ -282,7 +285,10 @@ def _pictures_alone(post: Post, found: _Found) -> list[str]:
 def _delete_rows(post: Post) -> None:
     # The trail's own query set refuses changes; its triggers allow that an entry forgets a post.
     QuerySet(AuditEntry).filter(post=post).update(post=None, revision=None)
-    apps.get_model("posts.SourceLink").objects.filter(target=post).update(target=None)
+    links = SourceLink.objects.filter(target=post)
+    # What is stored of other articles has nothing of it but links.
+    FinishedArticle.objects.filter(post__in=links.values("post")).delete()
+    links.update(target=None)
     Post.objects.filter(replaced_by=post).update(replaced_by=None)
     Post.objects.filter(pk=post.pk).update(live_approval=None, live_revision=None, head_revision=None)
     for table, path in ROWS:

@@ -3,7 +3,7 @@
 What a template may call is here; everything else that a page shows is in the context from its view.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from types import CodeType
@@ -92,6 +92,7 @@ def environment(**options: Any) -> Environment:
         "iso_day": iso_day,
         "language_name": language_name,
         "moment": moment,
+        "names": names,
         "quoted": quoted,
     }
     return made
@@ -158,6 +159,12 @@ def iso_day(at: datetime) -> str:
 def clock(at: datetime) -> str:
     """Return the time of day of a datetime in the site's zone: 09:30."""
     return f"{in_site_zone(at):%H:%M}"
+
+
+def names(words: Sequence[str]) -> Markup:
+    """Return names as a list in words: React, Rust and Django. Each may run in the other direction."""
+    *others, last = [f"<bdi>{escaped(word)}</bdi>" for word in words] or [""]
+    return Markup(f"{', '.join(others)} and {last}" if others else last)  # noqa: S704 (every name goes through escaped)
 
 
 def quoted(words: str) -> str:

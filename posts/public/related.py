@@ -1,28 +1,31 @@
 """Related posts below an article. Reads only, in one query at any size of the site."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from itertools import islice
+from operator import attrgetter
 from typing import Any, NamedTuple, Self
 
+import orjson
 from django.conf import settings
 from django.db import connection
 from django.db.models import BooleanField, Exists, F, FloatField, Func, OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Coalesce
 
 from posts.db.prepared_query import PreparedQuery
 from posts.listing.publication_date import place_in_lists
-from posts.listing.summaries import PostSummary, with_summaries
 from posts.listing.term_slugs import TermKey
-from posts.listing.terms import stacks_of, terms_of
+from posts.listing.terms import first_stack_of, stacks_of, terms_of
 from posts.models import ListedText, Neighbour, Post, PostTerm, StaleNeighbours, Term, TextTwin
 from posts.models.fields import OrderedJSONField
 from posts.public.term_links import slugs_of_terms
 from posts.records.schema import RecordDict
 from posts.related.related_posts import MAX_SHARED, MOST_OF_A_STACK, NEWEST, RAREST, SHOWN, told_apart
+from posts.reverse import address
 
 # How many posts are compared for a text without stored related posts.
 LOOKED_AT = 3 * SHOWN
@@ -30,27 +33,99 @@ LOOKED_AT = 3 * SHOWN
 MAX_TERMS = 1000
 
 
-@dataclass(frozen=True)
-class RelatedPost:
-    """The summary of a listed post and the names of shared terms, rarest first."""
+class Line(NamedTuple):
+    """What a page says of a listed post beside its own."""
 
-    line: PostSummary
+    pk: int
+    address: str
+    title: str
+
+
+class RelatedPost(NamedTuple):
+    """The line of a related post, when it was approved, and the names of shared terms, rarest first."""
+
+    line: Line
+    approved_at: datetime
     shared: list[str]
 
 
-class _Found(NamedTuple):
-    """A listed post that may be shown on the page."""
+class Place(NamedTuple):
+    """Where a listed post stands among those of its stack, None without one.
 
-    line: PostSummary
-    is_near_duplicate: bool
-    rank: float | None  # order among related posts, smallest first; None: only on the same stack
-    shared: list[str] | None  # names of shared terms, if stored
-    term_slugs: str | None = None  # for address_finder(), for a text in no list; the same in each row
+    name: of the stack, as in the article. at: the datetime by which lists order the post.
+    """
+
+    stack: TermKey | None
+    name: str
+    at: datetime
 
     @classmethod
-    def of(cls, row: tuple[Any, ...]) -> Self:
-        """Return the _Found for a row of _rows()."""
-        return cls(PostSummary(*row[: len(PostSummary._fields)]), *row[len(PostSummary._fields) :])
+    def of(cls, record: RecordDict, released_at: datetime) -> Self:
+        """Return the Place of a post with this live text that was first released then."""
+        stack = first_stack_of(record)
+        name = " ".join(record["stack"][0].split())[:300] if stack else ""
+        return cls(stack, name, place_in_lists(record, released_at))
+
+
+class _Found:
+    """A listed post that may be shown on the page, from a row of _rows(), also as the driver gives it.
+
+    Of the dozen rows of a page, few are shown. So some values are read when they are asked for.
+    """
+
+    __slots__ = (
+        "_approved_at",
+        "_shared",
+        "_slug",
+        "has_shared",
+        "is_twin",
+        "pk",
+        "place",
+        "rank",
+        "record",
+        "term_slugs",
+    )
+
+    def __init__(self, row: tuple[Any, ...]) -> None:
+        self.pk, self._slug, at, self._approved_at, record, self.is_twin, self.rank, self._shared, *more = row
+        # Whole, or from record_of_summary().
+        self.record: RecordDict = _value(record)
+        # Its place in lists: when it was published, and its number.
+        self.place = _moment(at), self.pk
+        # Whether the names of shared terms are stored.
+        self.has_shared = self._shared not in (None, "[]")
+        # For address_finder(), for a text in no list; the same in each row.
+        self.term_slugs: str | None = more[0] if more else None
+
+    @property
+    def line(self) -> Line:
+        return Line(self.pk, address("posts:detail", self._slug), self.record["title"])
+
+    @property
+    def approved_at(self) -> datetime:
+        return _moment(self._approved_at)
+
+    @property
+    def shared(self) -> list[str]:
+        """The stored names of shared terms."""
+        return _value(self._shared) if self.has_shared else []
+
+
+def _value(found: Any) -> Any:
+    """Return the value of a column of JSON, of which only texts and lists of texts are used."""
+    if not isinstance(found, str):
+        return found
+    try:
+        return orjson.loads(found)
+    except orjson.JSONDecodeError:
+        # Half of a surrogate pair: a generator may write it, and Python reads it.
+        return json.loads(found)
+
+
+def _moment(found: Any) -> datetime:
+    """Return the value of a column of datetimes. The driver of SQLite gives a text, in UTC."""
+    moment: datetime = datetime.fromisoformat(found).replace(tzinfo=UTC) if isinstance(found, str) else found
+    return moment
 
 
 @dataclass(frozen=True)
@@ -66,12 +141,12 @@ class RelatedPosts:
     are_kept: bool = False
     term_slugs: str | None = None
     stack: str = ""
-    earlier: PostSummary | None = None
-    later: PostSummary | None = None
+    earlier: Line | None = None
+    later: Line | None = None
 
     @property
-    def lines(self) -> list[PostSummary]:
-        """The summaries of all posts that are named."""
+    def lines(self) -> list[Line]:
+        """The lines of all posts that are named."""
         return [*(similar.line for similar in self.similar), *filter(None, (self.earlier, self.later))]
 
 
@@ -99,45 +174,55 @@ def related_posts(post: Post, record: RecordDict, *, is_listed: bool) -> Related
     listed at this moment, and none is a near-duplicate.
     """
     terms = _Terms(record)
-    stack = next(iter(stacks_of(record)), None)
-    # Without a stack, or for an unlisted text, there is no earlier or later post.
-    earlier = later = None
-    are_kept = False
-    if is_listed:
-        at = place_in_lists(record, post.released_at)
-        found = _read_kept(post, stack, at)
-        are_kept = any(other.rank is not None for other in found)
-        if not are_kept:
-            found = [_Found.of(row) for row in _compared_listed(post, terms.subjects, stack, at)]
-        # As long as its lists do not have it, for example after its import was opened again, nothing tells its page
-        # what changes beside it.
-        are_kept = are_kept and (stack is None or any(other.line.pk == post.pk for other in found))
-        found = [other for other in found if other.line.pk != post.pk]
-        earlier, later = _adjacent(found, stack, (at, post.pk))
-    else:
-        found = [_Found.of(row) for row in _compared_waiting(post, terms.subjects, terms.all)]
-    return RelatedPosts(
-        similar=_shown(found, terms),
-        are_kept=are_kept,
-        term_slugs=next((one.term_slugs for one in found), None),
-        stack=" ".join(record["stack"][0].split())[:300] if stack else "",
-        earlier=earlier,
-        later=later,
-    )
+    if not is_listed:
+        found = _found(_compared_waiting(post, terms.subjects, terms.all))
+        # Without a stack, or for an unlisted text, there is no earlier or later post.
+        return RelatedPosts(_shown(found, terms), term_slugs=next((one.term_slugs for one in found), None))
+    place = Place.of(record, post.released_at)
+    found = _read_kept(post.pk, place)
+    if are_kept := any(other.rank is not None for other in found):
+        return _of_listed(post.pk, place, found, terms, are_kept=are_kept)
+    found = _found(_compared_listed(post, terms.subjects, place))
+    return _of_listed(post.pk, place, found, terms, are_kept=False)
+
+
+def kept_related_posts(pk: int, place: Place) -> RelatedPosts | None:
+    """Return the RelatedPosts of a listed post without its record; None if it has no stored ones, or not all of them.
+
+    Otherwise the same as related_posts().
+    """
+    found = _read_kept(pk, place)
+    ranked = [other for other in found if other.rank is not None]
+    if not ranked or not all(other.has_shared for other in ranked):
+        return None
+    return _of_listed(pk, place, found, None, are_kept=True)
+
+
+def _of_listed(pk: int, place: Place, found: list[_Found], terms: _Terms | None, *, are_kept: bool) -> RelatedPosts:
+    """Return the RelatedPosts of a listed post from what was found. terms: of its text, if a row lacks them."""
+    # As long as its lists do not have it, for example after its import was opened again, nothing tells its page what
+    # changes beside it.
+    are_kept = are_kept and (place.stack is None or any(other.pk == pk for other in found))
+    found = [other for other in found if other.pk != pk]
+    earlier, later = _adjacent(found, place.stack, (place.at, pk))
+    return RelatedPosts(_shown(found, terms), are_kept, stack=place.name, earlier=earlier, later=later)
+
+
+def _found(rows: Iterable[tuple[Any, ...]]) -> list[_Found]:
+    """Return the [_Found] of a queryset of _rows()."""
+    return [_Found(row) for row in rows]
 
 
 def _adjacent(
-    found: list[_Found], stack: tuple[str, str] | None, place: tuple[Any, int]
-) -> tuple[PostSummary | None, PostSummary | None]:
+    found: list[_Found], stack: TermKey | None, place: tuple[datetime, int]
+) -> tuple[Line | None, Line | None]:
     """Return what was released on the same stack right before and right after a place (published at, number)."""
-    on_stack = [one.line for one in found if stack in stacks_of(one.line.record)]
-    earlier = [line for line in on_stack if _place(line) < place]
-    later = [line for line in on_stack if _place(line) > place]
-    return max(earlier, key=_place, default=None), min(later, key=_place, default=None)
-
-
-def _place(line: PostSummary) -> tuple[datetime, int]:
-    return line.published_at, line.pk
+    if stack is None:
+        return None, None
+    in_order = sorted(found, key=attrgetter("place"))
+    earlier = next((one for one in reversed(in_order) if one.place < place and stack in stacks_of(one.record)), None)
+    later = next((one for one in in_order if one.place > place and stack in stacks_of(one.record)), None)
+    return earlier.line if earlier else None, later.line if later else None
 
 
 def _around(pk: int, stack: TermKey, at: datetime) -> list[QuerySet[Any, Any]]:
@@ -184,16 +269,25 @@ def _rows(
 ) -> QuerySet[Post, tuple[Any, ...]]:
     """Return rows for _Found.of() of the listed posts in the querysets of keys. more: what comes last in each."""
     posts = Post.objects.listed().filter(_among(keys.union(*around, all=True) if around else keys))
-    is_near_duplicate = Exists(TextTwin.objects.filter(post=pk, twin=OuterRef("pk")))
-    more = {"is_near_duplicate": is_near_duplicate, "rank": rank, "shared": shared, **more}
-    return with_summaries(posts.annotate(**more), *more, are_whole=are_whole)
+    record = F("live_revision__snapshot")
+    values = {
+        # The driver of SQLite converts columns of datetimes itself, for each row; of an expression it gives the text.
+        "at": Coalesce("listed_text__published_at", "first_published_at"),
+        "approved_at": Coalesce("live_approval__created_at", "live_approval__created_at"),
+        "record": record if are_whole else Coalesce("listed_text__line", record, output_field=OrderedJSONField()),
+        "is_twin": Exists(TextTwin.objects.filter(post=pk, twin=OuterRef("pk"))),
+        "rank": rank,
+        "shared": shared,
+        **more,
+    }
+    return posts.annotate(**values).values_list("pk", "slug", *values)
 
 
-def _read_kept(post: Post, stack: TermKey | None, at: datetime) -> list[_Found]:
-    """Return the [_Found] that _kept() finds for `post` and around it on its `stack`, by a prepared query."""
-    query = _kept_query(connection.vendor, stack[0] if stack else None, settings.INDEXING)
-    place = {"stack": stack[1], "at": at} if stack else {}
-    return [_Found.of(row) for row in query.rows(pk=post.pk, **place)]
+def _read_kept(pk: int, place: Place) -> list[_Found]:
+    """Return the [_Found] that _kept() finds for a post and around it on its stack, by a prepared query."""
+    query = _kept_query(connection.vendor, place.stack[0] if place.stack else None, settings.INDEXING)
+    around = {"stack": place.stack[1], "at": place.at} if place.stack else {}
+    return _found(query.raw_rows(pk=pk, **around))
 
 
 @lru_cache(maxsize=8)
@@ -216,15 +310,13 @@ def _kept(pk: int, around: Sequence[QuerySet[Any, Any]]) -> QuerySet[Post, tuple
     return _rows(pk, kept.values("neighbour"), around, rank=rank, shared=shared)
 
 
-def _compared_listed(
-    post: Post, terms: Mapping[TermKey, str], stack: TermKey | None, at: datetime
-) -> QuerySet[Post, tuple[Any, ...]]:
+def _compared_listed(post: Post, terms: Mapping[TermKey, str], place: Place) -> QuerySet[Post, tuple[Any, ...]]:
     """Return rows of posts that share the rarest terms of a listed one, and of those around it on its stack."""
     # listed_from=2 because the post itself counts as one.
     pairs = _rare_pairs(terms, listed_from=2)
     # Only while the background job has not run yet; an empty result of the job is final.
     pairs = pairs.filter(Exists(StaleNeighbours.objects.filter(post=post.pk)))
-    return _compared(post, pairs, _around(post.pk, stack, at) if stack else [])
+    return _compared(post, pairs, _around(post.pk, place.stack, place.at) if place.stack else [])
 
 
 def _compared_waiting(
@@ -264,20 +356,21 @@ def _compared(
     return _rows(post.pk, keys, around, rank=-Subquery(of_one), shared=shared, are_whole=True, **more)
 
 
-def _shown(found: Iterable[_Found], terms: _Terms) -> list[RelatedPost]:
+def _shown(found: Iterable[_Found], terms: _Terms | None) -> list[RelatedPost]:
     """Return the SHOWN most similar as [RelatedPost]: no near-duplicate, no title twice, not too many of one stack."""
-    ranked = sorted((one for one in found if one.rank is not None), key=lambda one: (one.rank, -one.line.pk))
+    ranked = sorted((one for one in found if one.rank is not None), key=lambda one: (one.rank, -one.pk))
     shown: list[RelatedPost] = []
     stacks: Counter[TermKey | None] = Counter()
     titles: set[str] = set()
     for one in ranked:
-        record = one.line.record
-        stack = next(iter(stacks_of(record)), None)
-        if one.is_near_duplicate or record["title"] in titles or (stack and stacks[stack] == MOST_OF_A_STACK):
+        record = one.record
+        stack = first_stack_of(record)
+        if one.is_twin or record["title"] in titles or (stack and stacks[stack] == MOST_OF_A_STACK):
             continue
         titles.add(record["title"])
         stacks[stack] += 1
-        shown.append(RelatedPost(one.line, (one.shared or _shared(terms.subjects, record))[:MAX_SHARED]))
+        shared = one.shared if one.has_shared or terms is None else _shared(terms.subjects, record)
+        shown.append(RelatedPost(one.line, one.approved_at, shared[:MAX_SHARED]))
         if len(shown) == SHOWN:
             break
     return shown

@@ -19,7 +19,7 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from posts.db.change_log import EVERYTHING, LISTS, SWITCHES, Changes, changes_since, post_key
+from posts.db.change_log import EVERYTHING, LISTS, SWITCHES, Changes, changes_since, posts_named
 from posts.db.keyset import in_chunks
 from posts.models import Post, StoredPage, StoredPageKey, StoredPageState, Term
 from posts.page_cache import may_be_cached
@@ -159,9 +159,7 @@ def _site_paths() -> list[str]:
 
 def _posts_of_keys(keys: Iterable[str]) -> list[str]:
     """Return the slugs of the live posts among those that keys name."""
-    prefix = post_key(0)[:-1]
-    numbers = [int(key.removeprefix(prefix)) for key in keys if key.startswith(prefix)]
-    if not numbers:
+    if not (numbers := posts_named(keys)):
         return []
     return list(Post.objects.filter(pk__in=numbers, live_revision__isnull=False).values_list("slug", flat=True))
 

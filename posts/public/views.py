@@ -1,5 +1,6 @@
 """The readers' pages. A view chooses a queryset and a template; rules are in the models."""
 
+import hashlib
 import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, timedelta
@@ -18,13 +19,13 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from posts.db.change_log import LISTS, SITE_STATS, article_key, keys_of_post
+from posts.db.change_log import LISTS, SITE_STATS, SWITCHES, article_key, keys_of_post, post_key
 from posts.db.prepared_query import PreparedQuery
 from posts.db.unchanged import Unchanged, state_of_log, unchanged
-from posts.listing.article_html import hosts_key, rendered_article, rendering_key, with_stored_article
+from posts.listing.article_html import rendered_article, rendering_key
 from posts.listing.excerpts import computed_minutes
 from posts.listing.facets import most_used
-from posts.listing.picture_copies import are_copied, copies_of_post, with_picture_copies
+from posts.listing.picture_copies import are_copied, copies_of_post
 from posts.listing.site_stats import STATS_SECONDS, site_stats
 from posts.listing.summaries import PostSummary, lines_of, placeholder_words, with_lines
 from posts.models import FormerSlug, ListedText, Post, Revision, Term
@@ -32,17 +33,19 @@ from posts.models.authorship import LABELS, site_claim
 from posts.models.claims import claims_if_approved, claims_of, with_claims
 from posts.models.lookups import KeyIsAmong
 from posts.models.purged_post import is_gone
-from posts.operations.source_links import link_targets_of_post, with_link_targets
+from posts.operations.source_links import link_targets_of_post
 from posts.outages import is_for_programs, problem, unavailable
 from posts.page_cache import cache_page
+from posts.public import finished_articles
 from posts.public.beginning import beginning
 from posts.public.disclosure import disclosure_of, shown_revision, with_own_answer
+from posts.public.finished_articles import AroundRelatedPosts, FinishedPart
 from posts.public.json_ld import MAX_AUTHORS, article_head, home_data, page_data
 from posts.public.meta_box import meta_box
 from posts.public.record_json import pictures_of, record_of, review_of
 from posts.public.redirects import kept_instead
-from posts.public.related import related_posts
-from posts.public.term_links import address_finder, with_term_slugs
+from posts.public.related import RelatedPosts, kept_related_posts, related_posts
+from posts.public.term_links import address_finder
 from posts.records.verify_command import check_command
 from posts.rendering.picture_copies import record_with_copies
 from posts.reverse import address, one_prefix
@@ -192,27 +195,21 @@ def how(request: HttpRequest) -> HttpResponse:
     return respond(request, "posts/how.html", context, has_stats=True)
 
 
-@lru_cache(maxsize=8)
-def _page_query(vendor: str, hosts: str, images: str) -> PreparedQuery:
-    """Return the PreparedQuery for the post at an address. The arguments are all that its SQL depends on."""
-    posts = with_picture_copies(with_stored_article(Post.objects.for_its_page().with_flagged_at().with_last_decision()))
-    return PreparedQuery(lambda slug: with_link_targets(with_term_slugs(posts)).filter(slug=slug), slug=str)
-
-
 def find_page(slug: str) -> Post | Callable[[HttpRequest], HttpResponse]:
     """Return the post whose page is at `slug`, or another one to which that address leads; else the view that answers.
 
     Another one has another slug: the post had the address before, or was kept instead of the one that has it.
     """
-    post: Post | None = _page_query(connection.vendor, hosts_key(), settings.IMAGES).first(slug=slug)
+    return _page_of(finished_articles.read_post(slug), slug)
+
+
+def _page_of(post: Post | None, slug: str) -> Post | Callable[[HttpRequest], HttpResponse]:
+    """Return what find_page() returns, for the post that has this slug now."""
     if post is None:
         former = (
             FormerSlug.objects.filter(slug=slug).select_related("post__live_revision", "post__head_revision").first()
         )
         post = former.post if former else None
-    elif post.live_revision_id is None and post.head_revision_id:
-        # for_its_page() reads it beside the row of the revision.
-        post.head_revision.snapshot = post.proposed_snapshot
     if post is not None and post.visible_revision is None and (kept := kept_instead(post)) is not None:
         return kept
     if post is not None and post.withdrawn_at and (post.is_imported or post.first_published_at):
@@ -224,19 +221,43 @@ def find_page(slug: str) -> Post | Callable[[HttpRequest], HttpResponse]:
 
 @public
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
-    post = find_page(slug)
+    found = finished_articles.find(slug, finished_articles.HTML)
+    if isinstance(found, FinishedPart):
+        if (response := _finished_page(found)) is not None:
+            return response
+        found = finished_articles.read_post(slug)
+    post = _page_of(found, slug)
     if not isinstance(post, Post):
         return post(request)
     if post.slug != slug:
         return HttpResponsePermanentRedirect(post.get_absolute_url())
     context = article_context(post, post.readable_revision)
     response = _page(request, "posts/detail.html", context)
-    related_posts = context["related_posts"]
-    keys = {article_key(post.readable_revision.fingerprint, **rendering_key())}
+    return _cached_article(response, post.pk, post.readable_revision.fingerprint, context["related_posts"])
+
+
+def _finished_page(part: FinishedPart) -> HttpResponse | None:
+    """Return the page of a listed post from its stored part and its stored related posts, None if it has none."""
+    around = AroundRelatedPosts.of(part.opened())
+    if (related_posts := kept_related_posts(part.pk, around.place)) is None:
+        return None
+    beside = finished_articles.html_of(related_posts)
+    response = HttpResponse(b"".join([around.before, beside, around.after]))
+    # A name for the same bytes as that of the middleware, from a fifth of them.
+    response.headers["ETag"] = f'"{hashlib.sha256(part.stored + beside).hexdigest()[:32]}"'
+    # Only the pages of listed posts have such parts.
+    response.is_indexable = True  # type: ignore[attr-defined]  # a response takes any attribute
+    return _cached_article(response, part.pk, part.fingerprint, related_posts)
+
+
+def _cached_article(response: HttpResponse, pk: int, fingerprint: str, related_posts: RelatedPosts) -> HttpResponse:
+    """Return the page of a post as one that may be cached until something on it changes."""
+    keys = {SWITCHES, article_key(fingerprint, **rendering_key()), post_key(pk)}
+    keys.update(post_key(line.pk) for line in related_posts.lines)
     if not related_posts.are_kept:
         # Stored related posts note their changes; others are found on request, among all listed posts.
         keys.add(LISTS)
-    return cache_page(response, keys=keys.union(*map(keys_of_post, [post, *related_posts.lines])), vary_on=())
+    return cache_page(response, keys=keys, vary_on=())
 
 
 def article_context(post: Post, revision: Revision, *, is_preview: bool = False) -> dict[str, Any]:
@@ -293,13 +314,24 @@ def article_context(post: Post, revision: Revision, *, is_preview: bool = False)
 @public
 def record(request: HttpRequest, slug: str) -> HttpResponse:
     """Return the record of the text at the address, with its decision."""
-    post = find_page(slug)
+    found = finished_articles.find(slug, finished_articles.RECORD)
+    if isinstance(found, FinishedPart):
+        response = HttpResponse(found.opened(), content_type="application/json")
+        response.is_indexable = True  # type: ignore[attr-defined]  # a response takes any attribute
+        return cache_page(response, keys={post_key(found.pk), SWITCHES}, vary_on=())
+    post = _page_of(found, slug)
     if not isinstance(post, Post):
         return post(request)
     if post.slug != slug:
         return HttpResponsePermanentRedirect(f"{post.get_absolute_url().rstrip('/')}.json")
-    revision = post.readable_revision
-    response = JsonResponse(
+    response = record_response(post, post.readable_revision)
+    response.is_indexable = post.is_indexable  # type: ignore[attr-defined]  # a response takes any attribute
+    return cache_page(response, keys=keys_of_post(post), vary_on=())
+
+
+def record_response(post: Post, revision: Revision) -> HttpResponse:
+    """Return the record of `revision`, the text at the address of `post`, with its decision."""
+    return JsonResponse(
         {
             "record": record_of(post, revision),
             "review": review_of(post, revision),
@@ -307,8 +339,6 @@ def record(request: HttpRequest, slug: str) -> HttpResponse:
         },
         json_dumps_params={"ensure_ascii": False},
     )
-    response.is_indexable = post.is_indexable  # type: ignore[attr-defined]  # a response takes any attribute
-    return cache_page(response, keys=keys_of_post(post), vary_on=())
 
 
 @public
