@@ -1,8 +1,8 @@
 """Multiplies the posts of a site, with all rows that belong to them, for measuring at any size.
 
 Only on PostgreSQL. Copies keep their texts and states, and get other keys and addresses. Triggers and foreign keys are
-off meanwhile. Search finds copies too, and lists of terms count them; other counts of all posts stay as they were until
-their job runs.
+off meanwhile. Search finds copies too, lists of terms count them, and their articles are stored as finished pages.
+Other counts of all posts stay as they were until their job runs.
 """
 
 from django.apps import apps
@@ -34,6 +34,7 @@ def multiply(copies, hours_apart=0):
                 for model in tables:
                     cursor.execute(_copying(model, tables, shift), [first, last, APART])
         _copy_search_documents(cursor, copies)
+        _copy_stored_articles(cursor, copies)
         cursor.execute("UPDATE posts_term SET listed_count = listed_count * %s", [copies + 1])
         cursor.execute("SET session_replication_role = DEFAULT")
         for model in tables:
@@ -88,6 +89,17 @@ def _copy_search_documents(cursor, copies):
     for _, definition in indexes:
         cursor.execute(definition)
     cursor.execute("RESET maintenance_work_mem")
+
+
+def _copy_stored_articles(cursor, copies):
+    """Copy the stored pages of articles to the addresses of their copies. Each shows the text of its original."""
+    kept = "edition, is_stale, position, keys, headers, etag, last_modified, route, seconds, body, made_at"
+    cursor.execute(
+        f"INSERT INTO posts_storedpage (path, {kept}) "
+        f"SELECT '/posts/' || left(split_part(path, '/', 3), 60) || '-' || nth || '/', {kept} FROM posts_storedpage "
+        "CROSS JOIN (SELECT generate_series(1, %s) AS nth) AS copy WHERE route = 'posts:detail'",
+        [copies],
+    )
 
 
 def _copying(model, tables, shift):
