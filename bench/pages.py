@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.request import urlopen
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -106,7 +107,8 @@ def serving(environment):
     )
     try:
         for _ in range(600):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            # An open port is not enough: connections wait there until a worker has loaded the site.
+            with contextlib.suppress(OSError), urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60):
                 break
             if server.poll() is not None:
                 sys.exit("The server did not start; run this with LOG_LEVEL=DEBUG and bench.wsgi by hand to see why.")

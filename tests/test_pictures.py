@@ -236,7 +236,7 @@ def test_a_person_uploads_so_many_pictures_a_day(by, monkeypatch):
 def test_a_file_that_is_refused_counts_among_the_uploads_of_a_day(by, monkeypatch):
     written = []
     monkeypatch.setattr("posts.operations.pictures.UPLOADS_A_DAY", 2)
-    monkeypatch.setattr("posts.operations.pictures.reencode", lambda body: written.append(body) or reencode(body))
+    monkeypatch.setattr("posts.pictures.reencode.reencode", lambda body: written.append(body) or reencode(body))
     upload_picture(picture(), by=by)
     with pytest.raises(Refused, match="damaged"):
         upload_picture(picture(size=(400, 400))[:300], by=by)

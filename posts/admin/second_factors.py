@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import segno
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -64,6 +63,9 @@ class AppPage(_SetUp):
         kept = self.request.session.get(NEW_SECRET, "")
         secret = (open_sealed(kept) if kept else None) or new_secret()
         self.request.session[NEW_SECRET] = seal(secret)
+        # Imported here: few people ever open this page, and it takes 3 MB.
+        import segno
+
         address = app_address(secret, account=self.person.get_username(), site=settings.SITE_NAME)
         return self.render(
             status=status,

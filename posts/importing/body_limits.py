@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from posts.importing.uploads import MAX_UPLOAD_BYTES, CappedUploadHandler
 from posts.outages import is_for_programs, problem
-from posts.pictures.reencode import MAX_BYTES as PICTURE_BYTES
+from posts.pictures.picture import MAX_BYTES as PICTURE_BYTES
 
 FORM_BYTES = 1024 * 1024
 # The right that a form with a whole record needs, by the name of its address. The largest record takes up to three

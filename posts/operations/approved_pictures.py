@@ -20,7 +20,7 @@ from posts.operations.frame import operation
 from posts.operations.page_questions import ask_about_page
 from posts.operations.pictures import store_file
 from posts.outgoing import Answer, Limits, OutgoingError, OutgoingRefused, fetch
-from posts.pictures.reencode import MAX_BYTES, Picture, PictureRefused, reencode, smaller_sizes
+from posts.pictures.picture import MAX_BYTES, Picture, PictureRefused
 from posts.rendering.images import is_loaded_picture, own_picture
 from posts.retention import kept
 
@@ -136,6 +136,8 @@ def _note_change(picture: ApprovedPicture, *, is_changed: bool) -> None:
 
 def _sizes(body: bytes) -> list[Picture]:
     """Return a picture written again, in each size that readers get; raise PictureRefused for what is none."""
+    from posts.pictures.reencode import reencode, smaller_sizes  # loads Pillow
+
     picture = reencode(body)
     return [*smaller_sizes(picture), picture] if settings.IMAGES == "copy" else []
 

@@ -16,7 +16,7 @@ from posts.operations.allowances import use_one
 from posts.operations.frame import operating
 from posts.outgoing import Limits, OutgoingError, fetch
 from posts.page_cache.shared_cache import cache_get, cache_set
-from posts.pictures.reencode import KNOWN_FORMATS, PictureRefused, facts_of, reencode
+from posts.pictures.picture import KNOWN_FORMATS, PictureRefused
 from posts.records.schema import RecordDict
 from posts.rendering.images import DRAWN_HOSTS, host_of, own_picture, uploaded_pictures
 
@@ -48,6 +48,8 @@ def upload_picture(body: bytes, *, by: User) -> UploadedPicture:
 
     The same picture is stored once, as that of the person who brought it first. Raises Refused with the reason.
     """
+    from posts.pictures.reencode import reencode  # loads Pillow
+
     _require(by)
     _count_upload(by)
     try:
@@ -143,6 +145,8 @@ def look_at_address(url: str, *, by: User) -> Look:
     if answer.status != 200:
         missing = "There is no picture at this address" if answer.status in (404, 410) else "The host gives no picture"
         return Look(problems=[f"{missing}: it answered {answer.status}. Check the address."])
+    from posts.pictures.reencode import facts_of  # loads Pillow
+
     facts = facts_of(answer.body)
     if facts is None:
         if "svg" in answer.headers.get("content-type", "") and answer.is_whole:

@@ -5,7 +5,6 @@ can be small and fill the memory once it is unpacked. So the header is checked b
 of the file itself is stored.
 """
 
-import hashlib
 import io
 import re
 import threading
@@ -18,8 +17,8 @@ from typing import Any
 
 from PIL import Image, ImageCms, ImageFile, ImageOps, ImageSequence, UnidentifiedImageError
 
-MAX_BYTES = 10 * 1024 * 1024
-TOO_MANY_BYTES = f"The file has more than {MAX_BYTES >> 20} MB. Make the picture smaller."
+from posts.pictures.picture import KNOWN_FORMATS, MAX_BYTES, TOO_MANY_BYTES, Picture, PictureRefused
+
 # Of all frames together. While it is written again, a picture of so many can need about 700 MB of memory: up to 4 bytes
 # a pixel, 16 bits and transparency most, in several copies.
 MAX_PIXELS = 50_000_000
@@ -29,7 +28,6 @@ LONGEST_SIDE = 2400
 # Half and the whole of a narrow screen, and the widest place of an article on a screen of fine dots.
 VARIANT_WIDTHS = (480, 960, 1600)
 SUFFIXES = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "AVIF": "avif"}
-KNOWN_FORMATS = "JPEG, PNG, WebP, GIF or AVIF"
 # What Pillow calls a JPEG with more pictures after it, as phones make: the first alone counts.
 _FIRST_FRAME_OF = {"MPO": "JPEG"}
 # By format: how it is written. The others have no choices that matter here.
@@ -54,27 +52,6 @@ _ALSO = {
     "a program": re.compile(rb"<\?php|^#!/", re.IGNORECASE),
     "a PDF document": re.compile(rb"%PDF-\d"),
 }
-
-
-class PictureRefused(Exception):
-    """The file can't be used as a picture. The message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture as it is stored. suffix: of its file name."""
-
-    body: bytes
-    suffix: str
-    width: int
-    height: int
-    frames: int
-
-    @property
-    def name(self) -> str:
-        """The name of its file: the digest of its content, so that one picture is stored once and never changes."""
-        digest = hashlib.sha256(self.body).hexdigest()
-        return f"{digest[:2]}/{digest[2:]}.{self.suffix}"
 
 
 def reencode(body: bytes) -> Picture:

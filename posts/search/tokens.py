@@ -9,8 +9,6 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-import snowballstemmer
-
 # Scripts without spaces between words: each character is one word (kana, ideographs, and their compatibility forms).
 _SINGLE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 # C++, C# and F# are names; other punctuation separates words.
@@ -81,6 +79,9 @@ def stem_of(word: str) -> str:
         return plain
     # A stemmer keeps the current word, so each thread has its own.
     if not hasattr(_own, "stemmer"):
+        # Imported here: it has thirty languages, and takes 3 MB.
+        import snowballstemmer
+
         _own.stemmer = snowballstemmer.stemmer("english")
     stem: str = _own.stemmer.stemWord(plain)
     return stem

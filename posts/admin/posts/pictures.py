@@ -11,7 +11,7 @@ from posts.admin.trail import posts_trail
 from posts.errors import Refused
 from posts.models import Post, UploadedPicture
 from posts.operations.pictures import look_at_address, may_add_pictures, upload_picture
-from posts.pictures.reencode import TOO_MANY_BYTES
+from posts.pictures.picture import TOO_MANY_BYTES
 from posts.rendering.images import own_picture, uploaded_picture_address
 
 
