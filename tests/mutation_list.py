@@ -951,4 +951,21 @@ MUTATIONS = [
         "purged: set[str] = set()",
         "tests/test_purge.py same_post_is_refused",
     ),
+    # Finished parts of articles
+    Mutation(
+        "A finished part is shown only with the values that it was made from",
+        "posts/public/finished_articles.py",
+        "find",
+        'if row[at["finished_from"]] == _digest(query, row):',
+        "if True:",
+        "tests/test_finished_articles.py shows_at_once",
+    ),
+    Mutation(
+        "A purged post leaves no link in what is stored of other articles",
+        "posts/operations/purge.py",
+        "_delete_rows",
+        'FinishedArticle.objects.filter(post__in=links.values("post")).delete()',
+        "pass",
+        "tests/test_finished_articles.py purged",
+    ),
 ]

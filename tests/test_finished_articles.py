@@ -144,6 +144,11 @@ def test_another_edition_makes_every_part_again_in_place(client, listed, setting
     assert is_finished(listed[0])
 
 
+def test_another_order_of_lists_is_another_edition(listed, settings):
+    settings.LIST_ORDER = "published"
+    assert not is_finished(listed[0])
+
+
 def test_a_run_without_time_goes_on_with_the_next_call(listed, monkeypatch):
     FinishedArticle.objects.all().delete()
     worker._note({"edition": "", "horizon": 2**62, "read_at": "", "next_post": None})
