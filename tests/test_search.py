@@ -396,7 +396,14 @@ def test_words_are_the_same_in_every_script_and_form():
     assert len(words_in("a" * 5000)[0]) == 40
 
 
-@given(st.lists(st.sampled_from([*list("aBé漢あ— _\n-+#.ﬁİß1"), "word", "Works", "c++", "x_y", "dying"])), st.data())
+@given(
+    st.lists(
+        st.sampled_from(
+            [*list("aBé漢あ— _\n-+#.ﬁİß1"), "word", "Works", "c++", "x_y", "dying", "relational", "Hopping", "cries"]
+        )
+    ),
+    st.data(),
+)
 def test_the_words_of_a_query_are_found_wherever_a_look_at_every_word_finds_them(signs, data):
     text = "".join(signs)
     words = [(found.start(), found.end(), stem_of(found[0])) for found in WORD.finditer(text)]

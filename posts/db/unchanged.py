@@ -77,6 +77,12 @@ def unchanged() -> Unchanged:
     return kept if kept is not None and time.monotonic() < kept.until else _begin()
 
 
+def held() -> Unchanged:
+    """Return the same without a statement: if nothing is kept, an object that keeps nothing."""
+    kept = _kept.get(connection.vendor)
+    return kept if kept is not None and time.monotonic() < kept.until else Unchanged(_NEVER, None, 0)
+
+
 def forget() -> None:
     """Keep nothing: the database is another one, or it has lost changes that this process has seen."""
     _kept.clear()

@@ -14,6 +14,7 @@ from django.db.models import Count, Exists, OuterRef, QuerySet, Value
 from django.http import QueryDict
 
 from posts.db.prepared_query import PreparedQuery, planned_rows
+from posts.db.unchanged import Unchanged
 from posts.models import ListedText, PostTerm, Term
 from posts.page_cache.shared_cache import cache_get, cache_set
 
@@ -29,6 +30,8 @@ SAMPLE = 1_000
 # Per kind; more than any page shows, so that a rare chosen one still has its number.
 COUNTED = 20
 CACHE_SECONDS = 600
+# Terms that a process keeps for searches.
+MOST_TERMS = 3_000
 LEVELS = {"beginner": 0, "intermediate": 1, "advanced": 2}
 
 
@@ -144,14 +147,18 @@ def list_groups(main: Term | None, selection: ChosenTerms) -> tuple[list[Group],
     return _groups(counts, main, selection, lambda kind: _counts(_without(terms, kind, main))[0]), found
 
 
-def search_groups(posts: Sequence[int], selection: ChosenTerms, beside: Sequence[int]) -> list[Group]:
+def search_groups(
+    posts: Sequence[int], selection: ChosenTerms, beside: Sequence[int], kept: Unchanged | None = None
+) -> list[Group]:
     """Return the Groups that filter a search which found `posts`.
 
     beside: the posts that it finds without the chosen terms of SINGLE kinds; empty if none is chosen. In them the
-    options beside a chosen one are counted, in one statement for all kinds.
+    options beside a chosen one are counted, in one statement for all kinds. kept: what the process keeps, if a
+    statement has confirmed it.
     """
+    known: dict[int, Term] = kept.get("terms of searches", dict) if kept else {}
     if not beside:
-        return _groups(_count(posts), None, selection, lambda kind: {})
+        return _groups(_count(posts), None, selection, lambda kind: {}, known)
     counts: list[tuple[int, str, int]] = []
     terms_of: defaultdict[int, dict[int, str]] = defaultdict(dict)
     for term, kind, post, found in _count_beside_query(connection.vendor).rows(posts=list(posts), beside=list(beside)):
@@ -168,7 +175,7 @@ def search_groups(posts: Sequence[int], selection: ChosenTerms, beside: Sequence
         found = (terms for terms in terms_of.values() if others <= terms.keys())
         return dict(Counter(term for terms in found for term, of in terms.items() if of == kind))
 
-    return _groups(_most_frequent(counts), None, selection, without)
+    return _groups(_most_frequent(counts), None, selection, without, known)
 
 
 def _without(terms: tuple[Term, ...], kind: str, main: Term | None) -> tuple[Term, ...]:
@@ -221,7 +228,7 @@ def _groups_of_all(rows: tuple[tuple[Any, ...], ...]) -> list[Group]:
     """Return the Groups that filter all posts: the same list, and with it its HTML, until another row is read."""
     known = _terms_of(rows)
     own = {term.pk: term.listed_count for term in known}
-    return _groups(own, None, ChosenTerms(), lambda kind: own, known=known)
+    return _groups(own, None, ChosenTerms(), lambda kind: own, {term.pk: term for term in known})
 
 
 @lru_cache(maxsize=64)
@@ -229,7 +236,7 @@ def _groups_of_term(main: int, counts: tuple[tuple[int, int], ...], rows: tuple[
     """Return the Groups that filter the whole list of a term: the same list for the same counts and rows."""
     terms = {term.pk: term for term in _terms_of(rows)}
     listed = {pk: count for pk, count in counts if pk in terms}
-    return _groups(listed, terms.get(main), ChosenTerms(), lambda kind: {}, known=terms.values())
+    return _groups(listed, terms.get(main), ChosenTerms(), lambda kind: {}, terms)
 
 
 @lru_cache(maxsize=8)
@@ -299,20 +306,27 @@ def _groups(
     main: Term | None,
     selection: ChosenTerms,
     counts_without: Callable[[Kind], dict[int, int]],
-    known: Iterable[Term] = (),
+    known: dict[int, Term] | None = None,
 ) -> list[Group]:
     """Return the Groups that offer a choice.
 
     counts: {term: how many posts have it}. counts_without(kind): the same without the chosen terms of a kind. known:
-    Terms that need not be read again.
+    Terms that need not be read again; what is read is added.
     """
+    known = {} if known is None else known
     chosen = {term.pk for term in selection.terms}
     single = {kind: counts_without(kind) for kind in SINGLE if any(term.kind == kind for term in selection.terms)}
     wanted = chosen.union(counts, *single.values())
-    missing = wanted.difference(term.pk for term in known)
-    read = _terms_query(connection.vendor).objects(keys=list(missing)) if missing and settings.INDEXING else ()
+    terms = {pk: term for pk in wanted if (term := known.get(pk)) is not None}
+    if (missing := wanted - terms.keys()) and settings.INDEXING:
+        read = {term.pk: term for term in _terms_query(connection.vendor).objects(keys=list(missing))}
+        terms |= read
+        # Other threads use it too.
+        if len(known) > MOST_TERMS:
+            known.clear()
+        known.update(read)
     by_kind = defaultdict(list)
-    for term in chain(known, read):
+    for term in terms.values():
         if term != main:
             by_kind[term.kind].append(term)
     groups = [Group.of(kind, by_kind[kind], single.get(kind, counts), chosen) for kind in FORM_KINDS]

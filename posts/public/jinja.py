@@ -74,6 +74,7 @@ def environment(**options: Any) -> Environment:
     made = _Environment(trim_blocks=True, lstrip_blocks=True, **options)
     made.globals |= {
         "kept": kept,
+        "marked_html": marked_html,
         "kept_of": kept_of,
         "kept_of_each": kept_of_each,
         "place_in_header": place_in_header,
@@ -139,6 +140,11 @@ def _keep(key: tuple[Any, ...], macro: Callable[..., Any], thing: Any, values: t
         _of_things.clear()
     _of_things[key] = thing, made
     return made
+
+
+def marked_html(parts: Iterable[tuple[str, bool]]) -> Markup:
+    """Return words with the hits in them as HTML. parts: (words, whether they are a hit)."""
+    return Markup("".join(f"<mark>{escaped(words)}</mark>" if is_hit else escaped(words) for words, is_hit in parts))  # noqa: S704
 
 
 def place_in_header(path: str) -> str:

@@ -1,16 +1,19 @@
 """The search page."""
 
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from posts.db.unchanged import Unchanged, held, unchanged
 from posts.listing.facets import FORM_KINDS, SINGLE, ChosenTerms, search_groups
-from posts.listing.summaries import read_summaries
+from posts.listing.summaries import PostSummary, read_with_records
 from posts.public.beginning import beginning
 from posts.public.search_limit import seconds_to_wait
 from posts.public.views import public, respond
+from posts.records.schema import RecordDict
 from posts.search import Hits, other_spelling, search_posts
 from posts.search.snippets import marked, snippet
 
@@ -33,11 +36,11 @@ def search(request: HttpRequest) -> HttpResponse:
     last = max(1, -(-len(hits.posts) // PAGE))
     number = min(number, last)
     shown = hits.posts[(number - 1) * PAGE : number * PAGE]
-    lines = read_summaries(shown, are_whole=True)
+    found, kept = _read(shown, has_choice=bool(selection.terms))
     stems = hits.query.stems
     rows = [
-        (line, marked(line.record["title"], stems), snippet(line.record, stems))
-        for line in (lines[pk] for pk in shown if pk in lines)
+        (line, marked(record["title"], stems), snippet(record, stems))
+        for line, record in (found[pk] for pk in shown if pk in found)
     ]
     other = other_spelling(hits.query) if hits.query and not hits.posts and not hits.beside else None
     # What is suggested or can be chosen is in an article of a list.
@@ -48,7 +51,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "found": len(hits.posts),
         "selection": selection,
-        "groups": search_groups(hits.posts, selection, hits.beside) if hits.posts or selection.terms else [],
+        "groups": search_groups(hits.posts, selection, hits.beside, kept) if hits.posts or selection.terms else [],
         "other": other,
         "query": query,
         "beginning": beginning() if is_empty else None,
@@ -58,6 +61,20 @@ def search(request: HttpRequest) -> HttpResponse:
         "is_indexable": False,
     }
     return respond(request, "posts/search.html", context, vary_on=TAKES, has_stats=context["beginning"] is not None)
+
+
+def _read(
+    keys: Sequence[int], *, has_choice: bool
+) -> tuple[dict[int, tuple[PostSummary, RecordDict]], Unchanged | None]:
+    """Return what read_with_records() returns of posts, and what the process keeps, if that is confirmed.
+
+    has_choice: whether terms are chosen. Then a search asks for enough already, and begins to keep nothing.
+    """
+    kept = held() if has_choice or not keys else unchanged()
+    found, state = read_with_records(keys, kept.position)
+    if state == kept.state:
+        return found, kept
+    return found, kept.confirmed(state) if found and not has_choice else None
 
 
 def _search(typed: str, selection: ChosenTerms) -> Hits:

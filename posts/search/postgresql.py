@@ -4,7 +4,7 @@ Words arrive as lexemes with positions, so that no parser or dictionary of the s
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from django.db.backends.utils import CursorWrapper
 
@@ -23,6 +23,8 @@ LATEST_PART = 1 / 8
 FACET = "F{}"
 # Limits of the type: the position of a word, and positions of one word.
 MAX_PLACE = 16_383
+# A column, a condition on it and its values.
+Match = tuple[str, str, list[str]]
 # The weight of a hit in the body, the summary, the terms, the title (labels D, C, B, A).
 WEIGHTS = "'{0.1, 0.2, 0.5, 1.0}'"
 
@@ -61,18 +63,21 @@ def orphans(cursor: CursorWrapper) -> list[int]:
 def find(cursor: CursorWrapper, query: Query, wishes: Sequence[Wish]) -> Iterator[list[tuple[int, float]]]:
     """Yield for each wish [(number, score)] of the texts that a query finds; a larger score is better.
 
-    What the planner expects of all wishes is asked in one statement, and each is carried out when it is asked for.
+    What the planner expects of all wishes is asked in one statement. Those that find few texts are then carried out
+    together, each other one when it is asked for.
     """
     matches = [_matching(query, wish) for wish in wishes]
     last, expected = _expected(cursor, [(matching, values) for _, matching, values in matches])
-    for wish, (column, matching, values), rows in zip(wishes, matches, expected, strict=True):
-        yield _find(
-            cursor, _all_of(query.phrases), column, matching, values, last=last, expected=rows, limit=wish.limit
-        )
+    words = _all_of(query.phrases)
+    found: dict[int, list[tuple[int, float]]] = {}
+    if len(few := [at for at, rows in enumerate(expected) if rows <= FEW]) > 1:
+        found = _gathered(cursor, words, {at: (*matches[at], 0, wishes[at].limit) for at in few})
+    for at, (wish, match, rows) in enumerate(zip(wishes, matches, expected, strict=True)):
+        yield found[at] if at in found else _find(cursor, words, match, last=last, expected=rows, limit=wish.limit)
 
 
-def _matching(query: Query, wish: Wish) -> tuple[str, str, list[str]]:
-    """Return the column, the condition and its values with which the index finds the texts of a wish."""
+def _matching(query: Query, wish: Wish) -> Match:
+    """Return the Match with which the index finds the texts of a wish."""
     column = "head" if wish.in_head else "words"
     wanted = " & ".join([_all_of(query.phrases), *(_lexeme(FACET.format(facet)) for facet in wish.facets)])
     if not query.excluded:
@@ -82,41 +87,50 @@ def _matching(query: Query, wish: Wish) -> tuple[str, str, list[str]]:
 
 
 def _find(
-    cursor: CursorWrapper,
-    words: str,
-    column: str,
-    matching: str,
-    values: Sequence[str],
-    *,
-    last: int,
-    expected: float,
-    limit: int,
+    cursor: CursorWrapper, words: str, match: Match, *, last: int, expected: float, limit: int
 ) -> list[tuple[int, float]]:
-    latest = f"SELECT id, {column} FROM posts_search WHERE {matching} AND id > %s"  # noqa: S608 (ours)
-    ranked = f"SELECT id, ts_rank({WEIGHTS}, {column}, %s::tsquery, 1) FROM"
-
-    def walked(start: int) -> list[tuple[int, float]]:
-        cursor.execute(f"{ranked} ({latest} ORDER BY id DESC LIMIT %s) AS latest", [words, *values, start, limit])
-        return list(cursor.fetchall())
-
     def gathered(start: int) -> list[tuple[int, float]]:
-        # The planner thinks that reading a text is as cheap as reading a number, so it would read all texts or scan
-        # the numbers. This leaves it bitmaps: of the words, and of the numbers after `start`.
-        _execute_without(
-            cursor,
-            ("enable_seqscan", "enable_indexscan"),
-            f"{ranked} ({latest} ORDER BY id + 0 DESC LIMIT %s) AS latest",
-            [words, *values, start, limit],
-        )
-        return list(cursor.fetchall())
+        return _gathered(cursor, words, {0: (*match, start, limit)})[0]
 
     if expected <= FEW:
         return gathered(0)
     if expected > WALKED_SHARE * last:
-        found = walked(max(0, last - WALKED))
+        column, matching, values = match
+        latest = f"{_latest(column, matching)} ORDER BY id DESC LIMIT %s"
+        start = max(0, last - WALKED)
+        walked = f"SELECT {_ranked(column)} FROM ({latest}) AS latest"  # noqa: S608 (ours)
+        cursor.execute(walked, [words, *values, start, limit])
+        found = list(cursor.fetchall())
     else:
         found = gathered(last - int(last * min(LATEST_PART, 2 * limit / expected)))
     return found if len(found) == limit else gathered(0)
+
+
+def _gathered(
+    cursor: CursorWrapper, words: str, parts: Mapping[int, tuple[str, str, Sequence[str], int, int]]
+) -> dict[int, list[tuple[int, float]]]:
+    """Return {key of a part: what it finds}, by one statement. A part: a Match, the first number, and the limit."""
+    selected: list[str] = []
+    parameters: list[str | int] = []
+    for key, (column, matching, values, start, limit) in parts.items():
+        latest = f"{_latest(column, matching)} ORDER BY id + 0 DESC LIMIT %s"
+        selected.append(f"SELECT {key}, {_ranked(column)} FROM ({latest}) AS latest_{key}")  # noqa: S608 (ours)
+        parameters += [words, *values, start, limit]
+    # The planner thinks that reading a text is as cheap as reading a number, so it would read all texts or scan the
+    # numbers. This leaves it bitmaps: of the words, and of the numbers from the first one on.
+    _execute_without(cursor, ("enable_seqscan", "enable_indexscan"), " UNION ALL ".join(selected), parameters)
+    found: dict[int, list[tuple[int, float]]] = {key: [] for key in parts}
+    for key, number, score in cursor.fetchall():
+        found[key].append((number, score))
+    return found
+
+
+def _latest(column: str, matching: str) -> str:
+    return f"SELECT id, {column} FROM posts_search WHERE {matching} AND id > %s"  # noqa: S608 (ours)
+
+
+def _ranked(column: str) -> str:
+    return f"id, ts_rank({WEIGHTS}, {column}, %s::tsquery, 1)"
 
 
 def which_find(cursor: CursorWrapper, queries: Sequence[Query]) -> list[bool]:

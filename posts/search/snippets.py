@@ -9,6 +9,7 @@ from posts.rendering.template_comments import without_template_comments
 from posts.search.tokens import hits_in
 
 _FENCE = re.compile(r"^(`{3,}+|~{3,}+)[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_FENCE_BEGINS = re.compile(r"\n(?:```|~~~)")
 # Each alternative ends at the next character of its kind, so that no text makes it start again and again.
 # Tags that begin or end a block of HTML divide words; others are within a sentence. In code they are words.
 _TAG = re.compile(
@@ -50,11 +51,23 @@ def plain_text(text: str) -> str:
 
 def without_code(text: str) -> str:
     """Return Markdown without what is not running text: code blocks and comments."""
-    return without_template_comments(_without_comments(_FENCE.sub(" ", text)))
+    return without_template_comments(_without_comments(_without_fences(text)))
 
 
 def _without_code(record: RecordDict) -> str:
     return without_code("\n".join(record.get(field, "") for field in ("intro", "body"))[:MAX_TEXT])
+
+
+def _without_fences(text: str) -> str:
+    """Return text without code blocks. Their pattern is tried where a line begins like one, not at each character."""
+    parts, place, line = [], 0, 0
+    while True:
+        if (block := _FENCE.match(text, line)) is not None:
+            parts += [text[place:line], " "]
+            place = line = block.end()
+        if (begins := _FENCE_BEGINS.search(text, line)) is None:
+            return "".join([*parts, text[place:]])
+        line = begins.start() + 1
 
 
 def _without_comments(text: str) -> str:
@@ -70,8 +83,9 @@ def _plain(text: str) -> str:
     """Return Markdown in one line, without its markup. A dot divides what would run together, such as a heading."""
     if "</" in text:
         text = html.unescape(_TAG.sub(lambda tag: tag["code"] or ("\n\n" if tag["block"] else ""), text))
-    lines = _NOTE.sub("", _LINK.sub(r"\1", _PLACED.sub(" ", text))).split("\n")
-    lines = [_QUOTATION.sub("", line.strip()) for line in lines]
+    if "[" in text:
+        text = _NOTE.sub("", _LINK.sub(r"\1", _PLACED.sub(" ", text)))
+    lines = [_QUOTATION.sub("", line.strip()) for line in text.split("\n")]
     text = " ".join(map(_words_of, lines, [*lines[1:], ""]))
     # Single characters are replaced in the fast way: one pattern for all of them takes ten times as long.
     text = _STARS.sub(_space_within_word, text).replace("`", "").replace("|", " ").replace(":---", "---")

@@ -16,6 +16,8 @@ WORD = re.compile(rf"[{_SINGLE}]|[^\W_{_SINGLE}]+(?:\+\+|\#)?")
 SINGLE = re.compile(f"[{_SINGLE}]")
 _SIGNS = re.compile(r"[^\w+#]|_")
 MAX_LENGTH = 40
+# Shorter ones may differ more: the stem of "dying" is "die".
+LONG_STEM = 4
 # Words without meaning for a text; a query with nothing else is used unchanged.
 EMPTY_WORDS = frozenset(
     "a about an and are as at be by can do does for from has have how i if in into is it its my of on or our that the "
@@ -27,6 +29,9 @@ _own = threading.local()
 def hits_in(text: str, stems: frozenset[str]) -> Iterator[tuple[int, int, str]]:
     """Yield (start, end, stem) of each word of a text whose stem is in `stems`, in order."""
     if not stems:
+        return
+    if all(len(stem) >= LONG_STEM and stem.isascii() for stem in stems):
+        yield from _hits_of_long_stems(text, stems)
         return
     # A stem begins like its words, except for accents: most words need no look.
     for found in _words_from(frozenset(stem[0] for stem in stems)).finditer(text):
@@ -41,6 +46,53 @@ def hits_in(text: str, stems: frozenset[str]) -> Iterator[tuple[int, int, str]]:
         for word in words:
             if (stem := stem_of(word[0])) in stems:
                 yield word.start(), word.end(), stem
+
+
+def _hits_of_long_stems(text: str, stems: frozenset[str]) -> list[tuple[int, int, str]]:
+    """Return what hits_in() yields, by looking for the beginnings of stems, which takes a quarter of the time.
+
+    From LONG_STEM letters on, a stem differs from the beginning of its words in its last letter at most.
+    """
+    hits: set[tuple[int, int, str]] = set()
+    plain = text
+    if not text.isascii():
+        # As long as the text itself.
+        plain = text.encode("ascii", "replace").decode()
+        hits.update(_hits_of_other_letters(text, plain, stems))
+    plain = plain.lower()
+    for beginning in {stem[:-1] for stem in stems}:
+        hits.update(_hits_from(text, plain, beginning, stems))
+    return sorted(hits)
+
+
+def _hits_from(text: str, plain: str, beginning: str, stems: frozenset[str]) -> Iterator[tuple[int, int, str]]:
+    """Yield the hits in ASCII words that begin like this. plain: the text in small letters."""
+    at = plain.find(beginning)
+    while at >= 0:
+        end = at + 1
+        if (not at or not text[at - 1].isalnum()) and (word := WORD.match(text, at)) and word[0].isascii():
+            end = word.end()
+            if (stem := stem_of(word[0])) in stems:
+                yield at, end, stem
+        at = plain.find(beginning, end)
+
+
+def _hits_of_other_letters(text: str, plain: str, stems: frozenset[str]) -> Iterator[tuple[int, int, str]]:
+    """Yield the hits in what stands together with letters outside of ASCII. plain: with question marks for those."""
+    at = plain.find("?")
+    while at >= 0:
+        start, done = at, at + 1
+        if text[at].isalnum():
+            while start and text[start - 1].isalnum():
+                start -= 1
+            while done < len(text) and text[done].isalnum():
+                done += 1
+            for word in WORD.finditer(text, start):
+                if word.start() >= done:
+                    break
+                if (stem := stem_of(word[0])) in stems:
+                    yield word.start(), word.end(), stem
+        at = plain.find("?", done)
 
 
 @lru_cache(maxsize=1000)
