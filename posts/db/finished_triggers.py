@@ -9,11 +9,10 @@ from posts.db.triggers import Trigger, install
 
 PREFIX = "forget_finished_"
 _TABLE = "posts_finishedarticle"
-# (table, columns, which finished parts have them). On PostgreSQL a migration that alters the type of such a column has
-# to drop the trigger first; the end of `migrate` puts it back.
+# (table, columns, which finished parts have them).
 _TEXTS = (
-    ("posts_revision", "snapshot", "post_id = NEW.post_id"),
-    ("posts_renderedarticle", "html, contents", "article_id = NEW.id"),
+    ("posts_revision", ("snapshot",), "post_id = NEW.post_id"),
+    ("posts_renderedarticle", ("html", "contents"), "article_id = NEW.id"),
 )
 
 
@@ -23,11 +22,14 @@ def triggers(vendor: str) -> list[Trigger]:
     for table, columns, where in _TEXTS:
         name = f"{PREFIX}{table.removeprefix('posts_')}"
         delete = f"DELETE FROM {_TABLE} WHERE {where};"  # noqa: S608 (our own words)
-        create = f"CREATE TRIGGER {name} AFTER UPDATE OF {columns} ON {table} FOR EACH ROW"
         if vendor == "sqlite":
+            create = f"CREATE TRIGGER {name} AFTER UPDATE OF {', '.join(columns)} ON {table} FOR EACH ROW"
             made.append(Trigger(name, table, f"{create} BEGIN {delete} END"))
-        else:
-            made.append(Trigger(name, table, f"{create} EXECUTE FUNCTION {name}()", delete))
+            continue
+        # The function names the columns, not the trigger: otherwise no migration could alter their types.
+        change = " OR ".join(f"NEW.{column} IS DISTINCT FROM OLD.{column}" for column in columns)
+        create = f"CREATE TRIGGER {name} AFTER UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"
+        made.append(Trigger(name, table, create, f"IF {change} THEN {delete} END IF;"))
     return made
 
 
