@@ -25,6 +25,7 @@ from posts.rendering.escaping import escaped
 from posts.rendering.figures import picture_of_list
 from posts.rendering.languages import code_language_name, language_name
 from posts.reverse import address, prefix
+from posts.search.snippets import Marked
 from posts.templatetags.posts import grouped
 
 # The pages that the header leads to.
@@ -74,7 +75,8 @@ def environment(**options: Any) -> Environment:
     made = _Environment(trim_blocks=True, lstrip_blocks=True, **options)
     made.globals |= {
         "kept": kept,
-        "marked_html": marked_html,
+        "found_lines": found_lines,
+        "GAP": GAP,
         "kept_of": kept_of,
         "kept_of_each": kept_of_each,
         "place_in_header": place_in_header,
@@ -112,6 +114,8 @@ def _kept(macro: Callable[..., Any], below: str, *values: Any) -> Any:
 # (macro, identity of a thing, …) → the thing, which lives as long as its number is used here, and the result.
 _of_things: dict[tuple[Any, ...], tuple[Any, Any]] = {}
 MOST_THINGS = 600
+# Where something stands in HTML that is kept. No page contains it.
+GAP = "\0"
 
 
 def kept_of(macro: Callable[..., Any], thing: Any, *values: Any) -> Any:
@@ -142,9 +146,24 @@ def _keep(key: tuple[Any, ...], macro: Callable[..., Any], thing: Any, values: t
     return made
 
 
-def marked_html(parts: Iterable[tuple[str, bool]]) -> Markup:
-    """Return words with the hits in them as HTML. parts: (words, whether they are a hit)."""
-    return Markup("".join(f"<mark>{escaped(words)}</mark>" if is_hit else escaped(words) for words, is_hit in parts))  # noqa: S704
+def found_lines(macro: Callable[..., Any], rows: Iterable[tuple[Any, Marked, Marked]]) -> Markup:
+    """Return what a search finds: for each (thing, title, passage) a macro's result for the thing, rendered once.
+
+    The macro writes GAP where the title and the passage stand, each with its hits, and no text of a record before.
+    """
+    below, parts = prefix(), []
+    for thing, title, passage in rows:
+        key = (macro, id(thing), below)
+        found = _of_things.get(key)
+        kept_html = found[1] if found is not None else _keep(key, macro, thing, ())
+        before, between, after = str.split(kept_html, GAP, 2)
+        parts += [before, _marked_html(title), between, _marked_html(passage), after]
+    return Markup("".join(parts))  # noqa: S704 (results of macros, which escape, and of _marked_html)
+
+
+def _marked_html(parts: Marked) -> str:
+    """Return words with the hits in them as HTML."""
+    return "".join([f"<mark>{escaped(words)}</mark>" if is_hit else escaped(words) for words, is_hit in parts])
 
 
 def place_in_header(path: str) -> str:

@@ -44,6 +44,8 @@ def without_marks(comment: str) -> str:
 
 def without_template_comments(text: str) -> str:
     """Return a text without the comments of generators."""
+    if "{" not in text:
+        return text
     for opening, closing in _KINDS:
         parts, place = [], 0
         for begin, end in _found(text, opening, closing):

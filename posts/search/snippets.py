@@ -9,7 +9,10 @@ from posts.rendering.template_comments import without_template_comments
 from posts.search.tokens import hits_in
 
 _FENCE = re.compile(r"^(`{3,}+|~{3,}+)[^\n]*\n(.*?)(?:^\1[`~]*[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
-_FENCE_BEGINS = re.compile(r"\n(?:```|~~~)")
+# The parts of the same, for a text in which it is looked for again and again.
+_FENCE_LINE = re.compile(r"\n(?:```|~~~)")
+_FENCE_BEGINS = re.compile(r"(`{3,}+|~{3,}+)[^\n]*\n")
+_FENCE_ENDS = re.compile(r"[`~]*[ \t]*$", re.MULTILINE)
 # Each alternative ends at the next character of its kind, so that no text makes it start again and again.
 # Tags that begin or end a block of HTML divide words; others are within a sentence. In code they are words.
 _TAG = re.compile(
@@ -33,6 +36,10 @@ _STARS = re.compile(r"\*+")
 _UNDERLINES = re.compile(r"__+")
 _RULES = re.compile(r"---+:?")
 SNIPPET_LENGTH = 240
+# From here on, a passage does not begin with the first word.
+BEFORE_HIT = SNIPPET_LENGTH // 4
+# So much of a text in Markdown is looked at first after a hit, and then so much.
+_AFTER_HIT = (SNIPPET_LENGTH * 5 // 4, SNIPPET_LENGTH * 2)
 # The first hundred pages of a longer text contain everything worth finding.
 MAX_TEXT = 400_000
 # A passage in order: (words, whether they are a hit).
@@ -59,19 +66,35 @@ def _without_code(record: RecordDict) -> str:
 
 
 def _without_fences(text: str) -> str:
-    """Return text without code blocks. Their pattern is tried where a line begins like one, not at each character."""
+    """Return text without what _FENCE finds, which looks at each character of it."""
+    if "```" not in text and "~~~" not in text:
+        return text
     parts, place, line = [], 0, 0
     while True:
-        if (block := _FENCE.match(text, line)) is not None:
+        if (begins := _FENCE_BEGINS.match(text, line)) is not None:
             parts += [text[place:line], " "]
-            place = line = block.end()
-        if (begins := _FENCE_BEGINS.search(text, line)) is None:
+            place = line = _end_of_fence(text, begins)
+        if (following := _FENCE_LINE.search(text, line)) is None:
             return "".join([*parts, text[place:]])
-        line = begins.start() + 1
+        line = following.start() + 1
+
+
+def _end_of_fence(text: str, begins: re.Match[str]) -> int:
+    """Return where a code block ends that begins so: at the end of a line with its signs, else of the text."""
+    closing = f"\n{begins[1]}"
+    # The line break before its first line, which may be its last one.
+    at = text.find(closing, begins.end() - 1)
+    while at >= 0:
+        if (ends := _FENCE_ENDS.match(text, at + len(closing))) is not None:
+            return ends.end()
+        at = text.find(closing, at + 1)
+    return len(text)
 
 
 def _without_comments(text: str) -> str:
     """Return text without HTML comments, which no reader sees; an unclosed one is text."""
+    if "<!--" not in text:
+        return text
     parts, place = [], 0
     while (start := text.find("<!--", place)) >= 0 and (end := text.find("-->", start + 2)) >= 0:
         parts += [text[place:start], " "]
@@ -84,12 +107,24 @@ def _plain(text: str) -> str:
     if "</" in text:
         text = html.unescape(_TAG.sub(lambda tag: tag["code"] or ("\n\n" if tag["block"] else ""), text))
     if "[" in text:
-        text = _NOTE.sub("", _LINK.sub(r"\1", _PLACED.sub(" ", text)))
-    lines = [_QUOTATION.sub("", line.strip()) for line in text.split("\n")]
-    text = " ".join(map(_words_of, lines, [*lines[1:], ""]))
+        if "![" in text or "[checklist]" in text:
+            text = _PLACED.sub(" ", text)
+        text = _NOTE.sub("", _LINK.sub(r"\1", text))
+    lines = [line.strip() for line in text.split("\n")]
+    if ">" in text:
+        lines = [_QUOTATION.sub("", line) for line in lines]
+    text = " ".join(filter(None, map(_words_of, lines, [*lines[1:], ""])))
     # Single characters are replaced in the fast way: one pattern for all of them takes ten times as long.
-    text = _STARS.sub(_space_within_word, text).replace("`", "").replace("|", " ").replace(":---", "---")
-    return " ".join(_RULES.sub(" ", _UNDERLINES.sub(" ", text)).split()).removesuffix(" ·")
+    if "*" in text:
+        text = _STARS.sub(_space_within_word, text)
+    text = text.replace("`", "").replace("|", " ").replace(":---", "---")
+    if "__" in text:
+        text = _UNDERLINES.sub(" ", text)
+    if "---" in text:
+        text = _RULES.sub(" ", text)
+    # Of all white space, only the space is printable.
+    text = text.strip() if "  " not in text and text.isprintable() else " ".join(text.split())
+    return text.removesuffix(" ·")
 
 
 def _space_within_word(stars: re.Match[str]) -> str:
@@ -100,16 +135,20 @@ def _space_within_word(stars: re.Match[str]) -> str:
 
 def _words_of(line: str, following: str) -> str:
     """Return the words of a line of Markdown; with a dot after them if the next line begins something else."""
-    if not line or _NO_WORDS.match(line):
-        return ""
-    marks = _LINE_MARKS.match(line)
-    words = line[marks.end() :] if marks else line
-    is_heading = line.startswith("#")
-    if is_heading:
-        words = _ATTRIBUTES.sub("", words)
-    if line.startswith("|"):
-        words = " · ".join(cell.strip() for cell in words.strip("|").split("|"))
-    ends = is_heading or not following or _BEGINS_BLOCK.match(following) or _NO_WORDS.match(following)
+    words = line
+    # No mark is a letter, and most lines begin with one.
+    if not line[:1].isalpha():
+        if not line or _NO_WORDS.match(line):
+            return ""
+        if (marks := _LINE_MARKS.match(line)) is not None:
+            words = line[marks.end() :]
+        if line.startswith("#"):
+            words = _ATTRIBUTES.sub("", words)
+        elif line.startswith("|"):
+            words = " · ".join(cell.strip() for cell in words.strip("|").split("|"))
+    if following[:1].isalpha() and not line.startswith("#"):
+        return words
+    ends = line.startswith("#") or not following or _BEGINS_BLOCK.match(following) or _NO_WORDS.match(following)
     return f"{words} ·" if ends and words and not words.rstrip("*_`").endswith(_ENDS) else words
 
 
@@ -148,29 +187,39 @@ def snippet(record: RecordDict, stems: frozenset[str]) -> Marked:
 def _passage_of_text(text: str, stems: frozenset[str]) -> tuple[int, str]:
     """Return the _passage() of what readers see of a Markdown text.
 
-    Only the lines around the passage are converted, unless its words are invisible there, as in the address of a
-    link.
+    Only the lines around the passage are converted: more of them if they are too short or lack a word, and all if its
+    words are invisible there, as in the address of a link.
     """
     most, begin = _window(text, stems)
     start = text.rfind("\n", 0, max(0, begin - SNIPPET_LENGTH)) + 1
-    end = text.find("\n", begin + 2 * SNIPPET_LENGTH)
-    plain = _plain(text[start : end if end >= 0 else None])
-    found = _passage(plain, stems, begins=start == 0, ends=end < 0)
-    return found if found[0] >= most else _passage(_plain(text), stems)
+    # Whether there is HTML in it decides how it is read.
+    for after in _AFTER_HIT if "</" not in text else _AFTER_HIT[-1:]:
+        end = text.find("\n", begin + after)
+        plain = _plain(text[start : end if end >= 0 else None])
+        count, at = _window(plain, stems)
+        is_whole = end < 0 or (count == len(stems) and len(plain) - at > SNIPPET_LENGTH)
+        if count >= most and (is_whole or after == _AFTER_HIT[-1]):
+            return count, _cut(plain, at, begins=start == 0, ends=end < 0)
+    return _passage(_plain(text), stems)
 
 
-def _passage(text: str, stems: frozenset[str], *, begins: bool = True, ends: bool = True) -> tuple[int, str]:
-    """Return (how many different stems, the first passage of about SNIPPET_LENGTH characters with that many).
+def _passage(text: str, stems: frozenset[str]) -> tuple[int, str]:
+    """Return (how many different stems, the first passage of about SNIPPET_LENGTH characters with that many)."""
+    count, at = _window(text, stems)
+    return count, _cut(text, at)
+
+
+def _cut(text: str, at: int, *, begins: bool = True, ends: bool = True) -> str:
+    """Return the passage of `text` with the hit at a place.
 
     begins, ends: whether nothing precedes `text`, and whether nothing follows it.
     """
-    most, begin = _window(text, stems)
-    begin = _word_start(text, begin - SNIPPET_LENGTH // 5) if begin > SNIPPET_LENGTH // 4 else 0
+    begin = _word_start(text, at - SNIPPET_LENGTH // 5) if at > BEFORE_HIT else 0
     end = len(text) if len(text) - begin <= SNIPPET_LENGTH else _word_end(text, begin + SNIPPET_LENGTH)
     words = text[begin:end].lstrip("· ")
     if end < len(text) or not ends:
         words = f"{words.rstrip(' ·,;:')}…"
-    return most, words if begin == 0 and begins else f"… {words}"
+    return words if begin == 0 and begins else f"… {words}"
 
 
 def _window(text: str, stems: frozenset[str]) -> tuple[int, int]:

@@ -26,13 +26,25 @@ EMPTY_WORDS = frozenset(
 _own = threading.local()
 
 
-def hits_in(text: str, stems: frozenset[str]) -> Iterator[tuple[int, int, str]]:
-    """Yield (start, end, stem) of each word of a text whose stem is in `stems`, in order."""
+def hits_in(text: str, stems: frozenset[str]) -> Iterable[tuple[int, int, str]]:
+    """Return (start, end, stem) of each word of a text whose stem is in `stems`, in order."""
     if not stems:
-        return
-    if all(len(stem) >= LONG_STEM and stem.isascii() for stem in stems):
-        yield from _hits_of_long_stems(text, stems)
-        return
+        return ()
+    beginnings = _beginnings(stems)
+    return _hits_of_long_stems(text, stems, beginnings) if beginnings else _hits_of_any_stems(text, stems)
+
+
+@lru_cache(maxsize=1000)
+def _beginnings(stems: frozenset[str]) -> tuple[str, ...]:
+    """Return how words with these stems begin; () if a stem does not say so.
+
+    From LONG_STEM letters on, a stem differs from the beginning of its words in its last letter at most.
+    """
+    are_long = all(len(stem) >= LONG_STEM and stem.isascii() for stem in stems)
+    return tuple({stem[:-1] for stem in stems}) if are_long else ()
+
+
+def _hits_of_any_stems(text: str, stems: frozenset[str]) -> Iterator[tuple[int, int, str]]:
     # A stem begins like its words, except for accents: most words need no look.
     for found in _words_from(frozenset(stem[0] for stem in stems)).finditer(text):
         words: Iterable[re.Match[str]] = (found,)
@@ -48,11 +60,8 @@ def hits_in(text: str, stems: frozenset[str]) -> Iterator[tuple[int, int, str]]:
                 yield word.start(), word.end(), stem
 
 
-def _hits_of_long_stems(text: str, stems: frozenset[str]) -> list[tuple[int, int, str]]:
-    """Return what hits_in() yields, by looking for the beginnings of stems, which takes a quarter of the time.
-
-    From LONG_STEM letters on, a stem differs from the beginning of its words in its last letter at most.
-    """
+def _hits_of_long_stems(text: str, stems: frozenset[str], beginnings: tuple[str, ...]) -> list[tuple[int, int, str]]:
+    """Return what hits_in() returns, by looking for the beginnings of words, which takes a quarter of the time."""
     hits: set[tuple[int, int, str]] = set()
     plain = text
     if not text.isascii():
@@ -60,21 +69,16 @@ def _hits_of_long_stems(text: str, stems: frozenset[str]) -> list[tuple[int, int
         plain = text.encode("ascii", "replace").decode()
         hits.update(_hits_of_other_letters(text, plain, stems))
     plain = plain.lower()
-    for beginning in {stem[:-1] for stem in stems}:
-        hits.update(_hits_from(text, plain, beginning, stems))
+    for beginning in beginnings:
+        at = plain.find(beginning)
+        while at >= 0:
+            end = at + 1
+            if (not at or not text[at - 1].isalnum()) and (word := WORD.match(text, at)) and word[0].isascii():
+                end = word.end()
+                if (stem := stem_of(word[0])) in stems:
+                    hits.add((at, end, stem))
+            at = plain.find(beginning, end)
     return sorted(hits)
-
-
-def _hits_from(text: str, plain: str, beginning: str, stems: frozenset[str]) -> Iterator[tuple[int, int, str]]:
-    """Yield the hits in ASCII words that begin like this. plain: the text in small letters."""
-    at = plain.find(beginning)
-    while at >= 0:
-        end = at + 1
-        if (not at or not text[at - 1].isalnum()) and (word := WORD.match(text, at)) and word[0].isascii():
-            end = word.end()
-            if (stem := stem_of(word[0])) in stems:
-                yield at, end, stem
-        at = plain.find(beginning, end)
 
 
 def _hits_of_other_letters(text: str, plain: str, stems: frozenset[str]) -> Iterator[tuple[int, int, str]]:
