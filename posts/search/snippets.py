@@ -187,18 +187,18 @@ def snippet(record: RecordDict, stems: frozenset[str]) -> Marked:
 def _passage_of_text(text: str, stems: frozenset[str]) -> tuple[int, str]:
     """Return the _passage() of what readers see of a Markdown text.
 
-    Only the lines around the passage are converted: more of them if they are too short or lack a word, and all if its
-    words are invisible there, as in the address of a link.
+    Only the lines around the passage are converted: more of them if they are too short, and all if its words are
+    invisible there, as in the address of a link.
     """
     most, begin = _window(text, stems)
     start = text.rfind("\n", 0, max(0, begin - SNIPPET_LENGTH)) + 1
-    # Whether there is HTML in it decides how it is read.
-    for after in _AFTER_HIT if "</" not in text else _AFTER_HIT[-1:]:
+    # Missing words may come nearer when markup goes, and HTML anywhere decides how the rest is read.
+    for after in _AFTER_HIT if most == len(stems) and "</" not in text else _AFTER_HIT[-1:]:
         end = text.find("\n", begin + after)
         plain = _plain(text[start : end if end >= 0 else None])
         count, at = _window(plain, stems)
-        is_whole = end < 0 or (count == len(stems) and len(plain) - at > SNIPPET_LENGTH)
-        if count >= most and (is_whole or after == _AFTER_HIT[-1]):
+        is_enough = end < 0 or after == _AFTER_HIT[-1] or len(plain) - at > SNIPPET_LENGTH
+        if count >= most and is_enough:
             return count, _cut(plain, at, begins=start == 0, ends=end < 0)
     return _passage(_plain(text), stems)
 
