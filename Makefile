@@ -83,7 +83,8 @@ bench-rendering: venv-dev
 	@$(CLEAN) $(VENV_PYTHON) bench/rendering.py $(ARGS)
 
 bench-middleware: venv-dev
-	@$(CLEAN) $(VENV_PYTHON) bench/middleware.py $(ARGS) 2>/dev/null
+	@$(CLEAN) $(VENV_PYTHON) bench/middleware.py $(ARGS) 2>/dev/null || \
+	  { echo "It failed. To see why, run: python bench/middleware.py"; exit 1; }
 
 bench-processes: venv-dev
 	@$(CLEAN) sh scripts/with_postgres.sh $(VENV_PYTHON) bench/processes.py $(ARGS)

@@ -4,8 +4,10 @@ import io
 import os
 import sys
 import time
+from pathlib import Path
 from urllib.parse import quote, unquote
 
+ROOT = Path(__file__).resolve().parent.parent
 # Production settings without a file of the machine.
 SITE = {
     "DJANGO_SETTINGS_MODULE": "bench.settings",
@@ -66,4 +68,5 @@ def batch(ask, count):
 
 def use_settings(**more):
     """Make this process, and those that it starts, the web process of a site with these settings."""
+    sys.path.insert(0, str(ROOT))
     os.environ.update(SITE, ALPHANODE_PROCESS="web", **more)

@@ -9,12 +9,10 @@ what the handler of this middleware takes above the one before it. The view send
 import argparse
 import tempfile
 from functools import partial
-from pathlib import Path
 
 from goals import note
 from in_process import batch, get, use_settings
 
-ROOT = Path(__file__).resolve().parent.parent
 BATCH = 100
 
 
