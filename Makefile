@@ -101,7 +101,7 @@ bench-costly: venv-dev ## measure each public address with its worst parameters 
 bench-workers: venv-dev ## measure text scan, related posts and ranking with one worker and with two
 	@$(CLEAN) sh scripts/with_postgres.sh --durable $(VENV_PYTHON) bench/workers.py $(ARGS)
 
-bench-million: venv-dev ## measure pages, imports and audits of a million posts beside 25,000 (twenty minutes, 55 GB of disk)
+bench-million: venv-dev ## measure pages, imports and audits of a million posts beside 25,000 (twenty minutes, 70 GB of disk)
 	@$(CLEAN) $(VENV_PYTHON) bench/million.py $(ARGS)
 
 security: venv ## look for holes in the code, advisories about its packages, and secrets

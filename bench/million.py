@@ -4,7 +4,7 @@ Usage: python bench/million.py [--base N] [--small N] [--large N] [--requests N]
        [--without-replica]
 
 A PostgreSQL with a replica, Redis, and for each size two web processes and one that keeps pages, behind nginx. It needs
-PostgreSQL, nginx and Redis, and about 25 kB of disk for each post, twice. See README.md beside this file.
+PostgreSQL, nginx and Redis, and about 33 kB of disk for each post, twice. See README.md beside this file.
 """
 
 import argparse
@@ -255,7 +255,7 @@ def serving(folder, databases, replicas, redis_url):
                 "BEHIND_PROXY": "on",
                 "STATIC_ROOT": f"{folder}/static",
             }
-            unkept = [_web(stack, common | {"PAGE_CACHE_MB": "0", "STORED_PAGES": "off"}) for _ in range(2)]
+            unkept = [_web(stack, common | {"PAGE_CACHE_MB": "0"}) for _ in range(2)]
             kept = [_web(stack, common | {"CACHE_URL": f"{redis_url.rpartition('/')[0]}/{number}"})]
             for servers in (unkept, kept):
                 ports.append(free_port())

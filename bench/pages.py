@@ -13,7 +13,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -90,11 +89,10 @@ def work_of_family(pid):
 
 @contextlib.contextmanager
 def serving(environment):
-    """Run a server with production settings at the port of SITE_URL; yield (port, pid).
+    """Run a server with production settings; yield (port, pid)."""
+    from tests.ports import free_port
 
-    Finished pages in the database belong to one SITE_URL.
-    """
-    port = int(environment["SITE_URL"].rpartition(":")[2])
+    port = free_port()
     bind = f"127.0.0.1:{port}"
     own = {"WEB_BIND": bind, "WEB_WORKERS": str(WORKERS), "WEB_THREADS": str(THREADS)}
     arguments = SERVERS[environment["BENCH_SERVER"]]
@@ -117,13 +115,6 @@ def serving(environment):
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(40)
-
-
-def site_url():
-    """Return an address of this machine with a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
 @dataclass
@@ -248,7 +239,7 @@ def measure(rows, environment, *, seconds, cookie, database_pid):
         f"\n{'':24}{'requests/s':>11}{'p50':>8}{'p95':>8}{'p99 ms':>8}{'web':>8}{'database':>10}{'load ms':>9}"
         f"{'x bare':>9}{'x trivial':>10}"
     )
-    other = {**environment, "PAGE_CACHE_MB": "0", "SITE_URL": site_url()}
+    other = {**environment, "PAGE_CACHE_MB": "0"}
     with serving(environment) as kept, serving(other) as unkept:
         for row in rows:
             port, pid = kept if row.is_kept else unkept
@@ -456,7 +447,8 @@ def main():
                     "DJANGO_SETTINGS_MODULE": "bench.settings",
                     "SECRET_KEY": "a key for measuring alone, as long as a real one has to be",
                     "ALLOWED_HOSTS": "127.0.0.1",
-                    "SITE_URL": site_url(),
+                    # What workers store belongs to one SITE_URL. Servers have other ports.
+                    "SITE_URL": "http://127.0.0.1:8000",
                     "BENCH_SERVER": arguments.server,
                     "STATIC_ROOT": f"{folder}/static",
                     "ENV_FILE": "",
