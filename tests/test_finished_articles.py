@@ -4,9 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from posts.importing.index_switch import switch_batch_index
 from posts.models import FinishedArticle, Post, SourceLink, Term
-from posts.operations import change_slug, flag_post, record_revision, withdraw_post
 from posts.operations.purge import purge_post
 from posts.public import finish_articles as worker
 from posts.public import finished_articles, views
@@ -14,7 +12,8 @@ from posts.public.finish_articles import finish_articles, forget_finished_articl
 from posts.public.finished_articles import FinishedPart
 from posts.public.tasks import forget_pages, make_pages_ready
 from posts.related.related_posts import find_stale_related_posts
-from tests.factories import approve, make_post, person
+from tests.changed_posts import closed, flagged, renamed, rewritten, withdrawn
+from tests.factories import make_post
 
 pytestmark = pytest.mark.django_db
 ON = {"stack": ["Rust"], "tools": ["cargo"], "tags": ["queues"]}
@@ -73,28 +72,6 @@ def test_what_a_finished_part_is_made_of_is_in_the_query_that_is_compared(listed
     # Only for the related posts, which are no part of it.
     assert len(queries) == 1
     assert "posts_neighbour" in queries[0]["sql"]
-
-
-def flagged(post):
-    flag_post(post, by=person("Staff"), note="Look.")
-
-
-def withdrawn(post):
-    withdraw_post(post, by=person("Staff"))
-
-
-def renamed(post):
-    change_slug(post, "elsewhere", by=person())
-
-
-def closed(post):
-    switch_batch_index(post.last_batch, is_open=False, by=person("Staff"))
-
-
-def rewritten(post):
-    record = Post.objects.get(pk=post.pk).working_record() | {"title": "Another title"}
-    record_revision(post, record, by=person("Editors"))
-    approve(Post.objects.get(pk=post.pk))
 
 
 def list_renamed(post):

@@ -11,18 +11,17 @@ from django.utils import timezone
 
 from alphanode.with_page_cache import with_page_cache
 from posts.db.change_log import note_changes, post_key
-from posts.importing.index_switch import switch_batch_index
 from posts.jobs.housekeeping import forget_old_page_changes
 from posts.measures import measures
 from posts.models import ImportBatch, PageChange, Post, StoredPage, StoredPageKey, StoredPageState
-from posts.operations import change_slug, flag_post, record_revision, withdraw_post
 from posts.page_cache import stored
 from posts.public import stored_pages
 from posts.public.index_audit import Answer, Scope, audit_indexing
 from posts.public.stored_pages import forget_other_pages, store_pages
 from posts.public.tasks import forget_pages, make_pages_ready
 from posts.related.related_posts import find_stale_related_posts
-from tests.factories import approve, make_post, person
+from tests.changed_posts import closed, flagged, renamed, rewritten, withdrawn
+from tests.factories import make_post
 from tests.wsgi_site import Clock, WsgiSite
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
@@ -94,31 +93,9 @@ def test_reading_a_stored_page_is_one_query_that_writes_nothing(listed):
     assert [query["sql"].split()[0] for query in queries if "posts_" in query["sql"]] == ["SELECT"]
 
 
-def flagged(post):
-    flag_post(post, by=person("Staff"), note="Look.")
-
-
-def withdrawn(post):
-    withdraw_post(post, by=person("Staff"))
-
-
-def renamed(post):
-    change_slug(post, "elsewhere", by=person())
-
-
-def closed(post):
-    switch_batch_index(post.last_batch, is_open=False, by=person("Staff"))
-
-
 def changed_by_hand(post):
     with connection.cursor() as cursor:
         cursor.execute("UPDATE posts_post SET needs_human_review = TRUE WHERE id = %s", [post.pk])
-
-
-def rewritten(post):
-    record = Post.objects.get(pk=post.pk).working_record() | {"title": "Another title"}
-    record_revision(post, record, by=person("Editors"))
-    approve(Post.objects.get(pk=post.pk))
 
 
 @pytest.mark.parametrize("change", [flagged, withdrawn, renamed, closed, changed_by_hand, rewritten])

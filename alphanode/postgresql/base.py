@@ -94,8 +94,8 @@ POOL = {"connection_class": Connection, "timeout": ASK_POOL_SECONDS, "reconnect_
 def check_answers(connection: Connection) -> None:
     """Raise psycopg.Error if the server of a pooled connection is gone, or does not answer.
 
-    Whoever ends a connection says so on it, and then there is something to read. So a connection on which the server
-    has just answered, and nothing came since, is not asked: that would take as long as the statement of a page.
+    A server that ends a connection sends something first. So if the server has just answered on this connection and
+    has sent nothing since, it is not asked: the question would take as long as the statement of a page.
     """
     if time.monotonic() - connection.answered_at > SURE_SECONDS or _has_news(connection):
         ConnectionPool.check_connection(connection)

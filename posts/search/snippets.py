@@ -80,7 +80,7 @@ def _without_fences(text: str) -> str:
 
 
 def _end_of_fence(text: str, begins: re.Match[str]) -> int:
-    """Return where a code block ends that begins so: at the end of a line with its signs, else of the text."""
+    """Return where the code block with this beginning ends: after its closing line, or with the text."""
     closing = f"\n{begins[1]}"
     # The line break before its first line, which may be its last one.
     at = text.find(closing, begins.end() - 1)

@@ -1,6 +1,7 @@
 """Several machines: cables that are cut without a word to anybody, and lost packets; `make torture` runs them.
 
-Needs Linux, root and iproute2. Each machine is a network namespace: see tests/own_machines.py.
+Needs Linux, root and iproute2; what is missing fails and says so. Each machine is a network namespace: see
+tests/own_machines.py.
 """
 
 import contextlib
@@ -29,7 +30,6 @@ from tests.waiting import PATIENT_SECONDS, wait_until
 pytestmark = [
     pytest.mark.torture,
     pytest.mark.skipif("sqlite" in settings.DATABASES["default"]["ENGINE"], reason="SQLite has one machine"),
-    pytest.mark.skipif(bool(own_machines.missing()), reason=own_machines.missing()),
 ]
 JOBS = 60
 
@@ -37,6 +37,7 @@ JOBS = 60
 @pytest.fixture(scope="module")
 def network():
     """Return (address of this machine, two machines)."""
+    assert not (lacking := own_machines.missing()), lacking
     with own_machines.own_machines(2) as found:
         yield found
 
