@@ -5,7 +5,9 @@ import re
 import pytest
 from django.contrib.admin import site
 from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from posts.admin.rights import ACCOUNTS, POSTS, UNUSED, shown_rights
@@ -210,3 +212,12 @@ def test_a_record_without_a_history_of_its_own_leads_to_the_audit_trail(client):
     page = client.get(reverse("admin:auth_group_history", args=[Group.objects.get(name="Editors").pk]))
     assert "No changes are recorded here." in page.text
     assert f'<a href="{reverse("admin:posts_auditentry_changelist")}">audit trail</a>' in page.text
+
+
+@pytest.mark.parametrize("name", ["auditentry", "release", "review", "reviewflag", "revision"])
+def test_a_list_of_records_reads_only_the_titles_of_their_posts(client, records, name):
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(reverse(f"admin:posts_{name}_changelist")).status_code == 200
+    read = {column for query in queries for column in re.findall(r'"posts_post"\."(\w+)"', query["sql"])}
+    assert "title" in read
+    assert not read & {"body", "intro", "payload", "extra", "ai_outline", "stack"}
