@@ -1,3 +1,3 @@
 """AlphaNode: a review-first CMS for machine-written technical articles."""
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
