@@ -165,11 +165,12 @@ def pytest_unconfigure(config):
 def _fresh_cache():
     from django.core.cache import cache
 
-    from posts.db import unchanged
+    from posts.db import kept_parts, unchanged
 
     cache.clear()
     # A test that is rolled back takes rows of the change log with it.
     unchanged.forget()
+    kept_parts.forget()
 
 
 def _person(name, group):

@@ -243,6 +243,22 @@ MUTATIONS = [
         "tests/test_public_lists.py keep_nothing",
     ),
     Mutation(
+        "The index of the sitemap reads a file again that the change log names",
+        "posts/db/kept_parts.py",
+        "KeptParts.now",
+        "if changed := set(filter(self._is_part, named)):",
+        "if changed := set():",
+        "tests/test_sitemaps.py index_that_was_read_before",
+    ),
+    Mutation(
+        "The index of the sitemap forgets all files when an import is closed",
+        "posts/db/kept_parts.py",
+        "KeptParts.now",
+        "if self._ends_all in named:",
+        "if False:",
+        "tests/test_sitemaps.py closed_import_alone",
+    ),
+    Mutation(
         "Pages of the admin are stored nowhere",
         "alphanode/headers.py",
         "header_table",

@@ -19,6 +19,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.test import Client
 
+from posts.db import kept_parts, unchanged
 from posts.importing.index_switch import follow_batch_switch, switch_batch_index
 from posts.importing.rollback import roll_back_batch
 from posts.models import ImportBatch, Post, Review, ReviewFlag
@@ -190,6 +191,9 @@ class Truth:
     def look(self, began, ended):
         """Note what is to be seen after a change that was made between two moments."""
         self.changes.append((began, ended))
+        # What this process keeps is as little the truth as what a server keeps.
+        unchanged.forget()
+        kept_parts.forget()
         for address in self.addresses:
             answer = self.client.get(address)
             seen = Seen.of(answer.status_code, answer.getvalue())
@@ -245,7 +249,7 @@ class RandomChanges:
         """
         names = [name for number in range(len(self.sources)) for name in (f"post-{number}", f"moved-{number}")]
         file = f"/sitemaps/articles-{Post.objects.earliest('pk').pk // URLS_PER_FILE}.xml"
-        lists = ("/posts/post-0.json", "/stacks/go-services/", "/feed/", file)
+        lists = ("/posts/post-0.json", "/stacks/go-services/", "/feed/", "/sitemap.xml", file)
         return [*(f"/posts/{name}/" for name in names), *lists]
 
     def step(self):

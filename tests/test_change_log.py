@@ -1,6 +1,7 @@
 """The change log for cached pages: every change is seen once it is visible, in any order of commits."""
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection, transaction
@@ -20,7 +21,7 @@ from posts.importing.index_switch import switch_batch_index
 from posts.importing.rollback import roll_back_batch
 from posts.jobs.housekeeping import forget_old_page_changes
 from posts.listing.rebuild import rebuild_lists
-from posts.models import ImportBatch, PageChange, Post, Term
+from posts.models import ImportBatch, ListedText, PageChange, Post, Term
 from posts.models.listed_text import URLS_PER_FILE
 from posts.operations import change_slug, claim_post, flag_post, record_revision, withdraw_post
 from tests.factories import RecordFactory, approve, import_records, make_post, person
@@ -119,6 +120,32 @@ def test_lists_show_what_a_slow_writer_changed_though_a_quick_one_came_between(c
     writer.join()
     for address in ("/", "/articles/", "/stacks/go-services/"):
         assert b"Go workers" in client.get(address).content
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="one transaction writes at a time on SQLite")
+def test_the_index_of_the_sitemap_shows_what_a_slow_writer_changed_though_a_quick_one_came_between(client):
+    post = make_post(released=True)
+    changed, go_on = threading.Event(), threading.Event()
+
+    def slow():
+        try:
+            with transaction.atomic():
+                ListedText.objects.filter(post=post).update(changed_at=datetime(2027, 1, 1, tzinfo=UTC))
+                changed.set()
+                assert go_on.wait(PATIENT_SECONDS)
+        finally:
+            connection.close()
+
+    writer = threading.Thread(target=slow)
+    writer.start()
+    assert changed.wait(PATIENT_SECONDS)
+    for _ in range(2):
+        # It reads the file again, without the change.
+        note_changes([file_key(post.pk // URLS_PER_FILE)])
+        assert b"2027-01-01" not in client.get("/sitemap.xml").content
+    go_on.set()
+    writer.join()
+    assert b"2027-01-01" in client.get("/sitemap.xml").content
 
 
 def test_too_many_changes_to_tell_are_told_as_that():

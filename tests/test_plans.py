@@ -63,9 +63,10 @@ def reads_too_much(sql):
         [[plan]] = explained(sql, "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON)")
         read = rows_read((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"])
         return f"reads {read:.0f} rows" if read > MOST_ROWS else None
-    # Lists of numbers, and what was gathered before, are tables to SQLite too; those of its search are indexes.
+    # Lists of numbers, what was gathered before, and one row are tables to SQLite too; those of its search are indexes.
     whole = re.compile(
-        "SCAN (?!json_each|walk_|places|newer|files|first_of_all|CONSTANT ROW)(?!.* USING )(?!.*VIRTUAL TABLE INDEX)"
+        "SCAN (?!json_each|walk_|places|newer|now|files|first_of_all|CONSTANT ROW)"
+        "(?!.* USING )(?!.*VIRTUAL TABLE INDEX)"
     )
     sorts = not any(part in sql for part in SORTING)
     steps = [step for *_, step in explained(sql, "EXPLAIN QUERY PLAN")]

@@ -5,10 +5,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from lxml import etree
 
+from posts.db import kept_parts
 from posts.importing.index_switch import follow_batch_switch, switch_batch_index
 from posts.models import ImportBatch, ListedText, Post
 from posts.operations import clear_flag, flag_post, record_revision, withdraw_post
@@ -103,6 +104,69 @@ def test_a_file_that_nothing_is_left_in_is_neither_named_nor_there(client):
     assert client.get(file).status_code == 404
 
 
+def test_an_index_that_was_read_before_follows_each_change(client, monkeypatch):
+    posts = [make_post(released=True) for _ in range(2)]
+    late = datetime(2027, 5, 6, 7, 8, 9, tzinfo=UTC)
+    file = files(client)[-1]
+    for number, most_rows in enumerate((500, 1)):
+        # With few rows allowed, what is new in the log is too much to look at: everything is read again.
+        monkeypatch.setattr("posts.db.kept_parts.MOST_ROWS", most_rows)
+        for post in posts:
+            ListedText.objects.filter(post=post).update(changed_at=late.replace(hour=number, minute=post.pk % 60))
+        said = f"2027-05-06T0{number}:{max(post.pk % 60 for post in posts):02}:09+00:00"
+        assert texts(read(client, "/sitemap.xml"), "s:sitemap/s:lastmod") == [said]
+    for post in posts:
+        assert file in files(client)
+        withdraw_post(post, by=person())
+    assert file not in files(client)
+    make_post(released=True)
+    assert file in files(client)
+
+
+def test_the_index_reads_the_files_with_changes_and_no_others(client):
+    post = make_post(released=True)
+    make_post(released=True)
+    # The second time, the log may tell again what was new the first time.
+    read(client, "/sitemap.xml")
+    read(client, "/sitemap.xml")
+    with CaptureQueriesContext(connection) as queries:
+        read(client, "/sitemap.xml")
+    # Whether the log has something new, and which lists there are.
+    assert len(queries) == 2 and not any("posts_listedtext" in query["sql"] for query in queries)
+    ListedText.objects.filter(post=post).update(changed_at=datetime(2027, 1, 1, tzinfo=UTC))
+    with CaptureQueriesContext(connection) as queries:
+        read(client, "/sitemap.xml")
+    of_texts = [query["sql"] for query in queries if "posts_listedtext" in query["sql"]]
+    assert len(of_texts) == 1 and "RECURSIVE" not in of_texts[0]
+
+
+def test_the_index_forgets_what_was_rolled_back(client):
+    post = make_post(released=True)
+    file = files(client)[-1]
+    with transaction.atomic():
+        ListedText.objects.filter(post=post).delete()
+        assert file not in files(client)
+        transaction.set_rollback(True)
+    assert file in files(client)
+
+
+def test_the_index_asks_no_more_for_many_files_where_an_import_is_closed(client, monkeypatch):
+    monkeypatch.setattr("posts.public.sitemaps.URLS_PER_FILE", 1)
+    closed = make_post(released=True)
+    batch = ImportBatch.objects.get(pk=closed.last_batch_id)
+    switch_batch_index(batch, is_open=False, by=person("Staff"))
+    follow_batch_switch(batch)
+    asked = []
+    for count in (2, 4):
+        for _ in range(count):
+            make_post(released=True)
+        kept_parts.forget()
+        with CaptureQueriesContext(connection) as queries:
+            found = texts(read(client, "/sitemap.xml"), "s:sitemap/s:lastmod")
+        asked.append((len(found), len(queries)))
+    assert asked[0][0] == 2 and asked[1] == (6, asked[0][1])
+
+
 def test_a_closed_import_is_gone_at_once_and_back_once_it_is_open(client):
     post = make_post(slug="ready", released=True)
     make_post(slug="other", released=True)
@@ -118,6 +182,7 @@ def test_a_closed_import_is_gone_at_once_and_back_once_it_is_open(client):
 
 def test_a_file_of_a_closed_import_alone_is_not_named(client):
     post = make_post(released=True)
+    assert len(files(client)) == 2
     switch_batch_index(ImportBatch.objects.get(pk=post.last_batch_id), is_open=False, by=person("Staff"))
     assert files(client) == ["/sitemaps/pages.xml"]
 
@@ -255,6 +320,8 @@ def test_a_file_of_many_posts_takes_as_many_queries_as_it_has_chunks(client, mon
         client.get(file).getvalue()
     # Whether an import is closed, and a set of posts at a time; the last one comes back empty.
     assert len(queries) == 1 + 4
+    kept_parts.forget()
     with CaptureQueriesContext(connection) as queries:
         client.get("/sitemap.xml")
-    assert len(queries) == 3
+    # Where the log is, which lists there are, the files of articles, and whether an import is closed.
+    assert len(queries) == 4

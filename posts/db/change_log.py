@@ -29,6 +29,7 @@ SITE_STATS = "site-stats"
 # Every page that can change has one of these.
 EVERYTHING = f"{LISTS} {SITE_STATS} {SWITCHES}"
 TABLE = PageChange._meta.db_table
+_FILE = "file:"
 _NEXT = f"(SELECT COALESCE(MAX(position), 0) + 1 FROM {TABLE})"  # noqa: S608
 NEXT_POSITION = {"postgresql": "pg_current_xact_id()::text::bigint", "sqlite": _NEXT}
 HORIZON = {"postgresql": "pg_snapshot_xmin(pg_current_snapshot())::text::bigint", "sqlite": _NEXT}
@@ -47,7 +48,17 @@ def posts_named(keys: Iterable[str]) -> list[int]:
 
 def file_key(number: int) -> str:
     """Return the key of a file of the sitemap with articles."""
-    return f"file:{number}"
+    return f"{_FILE}{number}"
+
+
+def is_file_key(key: str) -> bool:
+    """Return whether a key is one of file_key()."""
+    return key.startswith(_FILE)
+
+
+def number_of_file(key: str) -> int:
+    """Return the number of the file that a key of file_key() names."""
+    return int(key.removeprefix(_FILE))
 
 
 def former_stack_key(name: str) -> str:

@@ -5,7 +5,7 @@ size of the site. Format and limits: sitemaps.org, "Sitemaps XML format"; images
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, TypeVar
@@ -20,18 +20,21 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.encoding import iri_to_uri
 
-from posts.db.change_log import LISTS, SWITCHES, file_key
+from posts.db.change_log import LISTS, SWITCHES, file_key, is_file_key, number_of_file
+from posts.db.kept_parts import KeptParts, Parts
 from posts.db.keyset import in_chunks
 from posts.db.prepared_query import planned_rows
 from posts.listing.picture_copies import are_copied, copies_of
 from posts.models import ImportBatch, ListedText, Term
 from posts.models.listed_text import URLS_PER_FILE
+from posts.models.lookups import list_parameter
 from posts.models.term import INDEXABLE_FROM
 from posts.public.lists import KINDS
 from posts.public.views import public
 from posts.public.xml_files import Answer, as_machine_file
 from posts.rendering.images import loaded_pictures
 from posts.rendering.picture_copies import Copies, record_with_copies
+from posts.reverse import address, prefix
 
 CHUNK = 500
 # For one post, so that a file stays within bounds.
@@ -50,20 +53,37 @@ _URI = re.compile(r"[A-Za-z0-9:/?#\[\]@!$&'()*+,;=%._~-]*")
 @public
 def index(request: HttpRequest) -> HttpResponse:
     """Return the files of the sitemap; files of articles with their newest change."""
-    entries = "".join(_entry("sitemap", path, changed_at) for path, changed_at in files())
-    return _file(HttpResponse, [f'{_HEAD}<sitemapindex xmlns="{_NAMESPACE}">\n{entries}</sitemapindex>\n'])
+    pages, parts = _other_files(), _files_of_articles()
+    # A million posts have a thousand files: what is sent is made once for as long as none of them changes.
+    key = settings.SITE_URL, prefix(), tuple(pages)
+    return _file(HttpResponse, [parts.made(key, lambda: _index(pages, parts))])
 
 
-def files() -> list[tuple[str, datetime | None]]:
-    """Return (path, newest change, if that is known) of each file of the sitemap."""
-    found: list[tuple[str, datetime | None]] = []
-    if settings.INDEXING:
-        found.append((reverse("posts:sitemap-pages"), None))
-    found += [(reverse("posts:sitemap-lists", args=[number]), None) for number in _list_files()]
-    # A million posts have a thousand of these.
-    before, after = reverse("posts:sitemap-articles", args=[0]).rsplit("0", 1)
-    found += [(f"{before}{number}{after}", changed_at) for number, changed_at in _article_files()]
-    return found
+def _index(pages: Iterable[str], parts: Parts[str]) -> bytes:
+    entries = [_entry("sitemap", path) for path in pages]
+    # One text of thousands, so the address of the site is looked up once.
+    before, after = f"<sitemap><loc>{settings.SITE_URL}", "</lastmod></sitemap>\n"
+    entries += [f"{before}{path}</loc><lastmod>{moment}{after}" for path, moment in _paths_of(parts)]
+    return f'{_HEAD}<sitemapindex xmlns="{_NAMESPACE}">\n{"".join(entries)}</sitemapindex>\n'.encode()
+
+
+def files() -> list[str]:
+    """Return the path of each file of the sitemap."""
+    return [*_other_files(), *(path for path, _ in _paths_of(_files_of_articles()))]
+
+
+def _other_files() -> list[str]:
+    """Return the paths of the files without articles."""
+    if not settings.INDEXING:
+        return []
+    return [address("posts:sitemap-pages"), *(address("posts:sitemap-lists", number) for number in _list_files())]
+
+
+def _paths_of(parts: Parts[str]) -> Iterator[tuple[str, str]]:
+    """Yield (path, newest change) of each file of articles, in order."""
+    before, after = address("posts:sitemap-articles", 0).rsplit("0", 1)
+    for key in sorted(parts.values, key=number_of_file):
+        yield f"{before}{number_of_file(key)}{after}", parts.values[key]
 
 
 @public
@@ -106,35 +126,54 @@ def _streamed(entries: Iterator[str], *, keys: Iterable[str]) -> StreamingHttpRe
 
 
 def _list_files() -> list[int]:
-    if not settings.INDEXING:
-        return []
     # TermQuerySet.indexable in the words of its partial index.
     files = _with_files(Term._meta.db_table, "id", f"listed_count >= {INDEXABLE_FROM} AND NOT (slug = '')")
     sql = f"{files} SELECT first FROM files WHERE first IS NOT NULL"  # noqa: S608 (our own names)
     return [first // URLS_PER_FILE for (first,) in planned_rows(connection, sql, ())]
 
 
-def _article_files() -> list[tuple[int, datetime]]:
-    """Return (number, newest change) of every file with a listed article, in order."""
-    if not settings.INDEXING:
-        return []
-    rows = planned_rows(connection, _newest_of_files(), ())
-    files = [(number, _read_moment(changed_at)) for number, changed_at in rows]
+def _files_of_articles() -> Parts[str]:
+    """Return the newest change of every file with a listed article, by the file's key in the change log."""
+    return _kept_files.now() if settings.INDEXING else Parts({})
+
+
+def _newest_changes(keys: Collection[str] | None) -> dict[str, str]:
+    """Return {key of a file: newest change, as the index says it} of those files, or of all, with a listed article."""
+    found = {number: moment for number, moment in _newest("changed_at", keys) if moment is not None}
     if ImportBatch.objects.filter(index_open=False).exists():
         # Rows of a closed import are removed one by one, and until then a file may be empty.
-        return [row for row in files if _in_file(ListedText.objects.listed(), row[0], "post_id").exists()]
-    return files
+        listed = ListedText.objects.listed()
+        newest = dict(_newest("post_id", keys))
+        known = set(listed.filter(post__among=newest.values()).values_list("post_id", flat=True))
+        found = {
+            number: moment
+            for number, moment in found.items()
+            if newest.get(number) in known or _in_file(listed, number, "post_id").exists()
+        }
+    return {file_key(number): _moment(_read_moment(moment)) for number, moment in found.items()}
 
 
-def _newest_of_files() -> str:
-    """Return the statement for the newest change in each file that has texts: two index steps for each."""
-    texts = ListedText._meta.db_table
-    return f"""{_with_files(texts, "post_id")}
-        SELECT first / {URLS_PER_FILE}, (
-            SELECT changed_at FROM {texts} WHERE (post_id / {URLS_PER_FILE}) = first / {URLS_PER_FILE}
-            ORDER BY changed_at DESC LIMIT 1
-        ) FROM files WHERE first IS NOT NULL
-    """  # noqa: S608 (our own names)
+def _newest(column: str, keys: Iterable[str] | None) -> list[tuple[int, Any]]:
+    """Return (number, a column of the text that changed last, or None) of those files, or of all that have texts."""
+    texts, values = ListedText._meta.db_table, []
+    if keys is None:
+        numbers = f"{_with_files(texts, 'post_id')} SELECT first / {URLS_PER_FILE} AS number FROM files"  # noqa: S608
+        numbers = f"{numbers} WHERE first IS NOT NULL"
+    else:
+        each = {
+            "sqlite": "SELECT value AS number FROM json_each(%s)",
+            "postgresql": "SELECT unnest(%s::bigint[]) AS number",
+        }
+        numbers = each[connection.vendor]
+        values = [list_parameter(map(number_of_file, keys), connection)]
+    # Two index steps for each.
+    sql = f"""SELECT number, (
+            SELECT {column} FROM {texts} WHERE (post_id / {URLS_PER_FILE}) = number ORDER BY changed_at DESC LIMIT 1
+        ) FROM ({numbers}) numbers"""  # noqa: S608 (our own names)
+    return planned_rows(connection, sql, values)
+
+
+_kept_files = KeptParts(_newest_changes, is_part=is_file_key, ends_all=SWITCHES)
 
 
 def _read_moment(moment: datetime | str) -> datetime:
@@ -212,14 +251,13 @@ def _pictures(urls: Iterable[str]) -> str:
     return "".join(found)
 
 
-def _entry(name: str, path: str, changed_at: datetime | None = None) -> str:
-    changed = f"<lastmod>{_moment(changed_at)}</lastmod>" if changed_at else ""
-    return f"<{name}><loc>{settings.SITE_URL}{path}</loc>{changed}</{name}>\n"
+def _entry(name: str, path: str) -> str:
+    return f"<{name}><loc>{settings.SITE_URL}{path}</loc></{name}>\n"
 
 
 def _moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _file(answer: Callable[..., Answer], lines: Iterable[str], *, keys: Iterable[str] = (LISTS,)) -> Answer:
+def _file(answer: Callable[..., Answer], lines: Iterable[str | bytes], *, keys: Iterable[str] = (LISTS,)) -> Answer:
     return as_machine_file(answer(lines, content_type="application/xml; charset=utf-8"), keys=keys)

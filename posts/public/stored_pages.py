@@ -149,7 +149,7 @@ def _site_paths() -> list[str]:
     """Return the paths of the pages that every reader and program asks for first."""
     names = ["home", "articles", "how", "feed", "json-feed", "rss", "sitemap"]
     paths = [reverse(f"posts:{name}") for name in names]
-    paths += [path for path, _ in sitemaps.files()]
+    paths += sitemaps.files()
     terms = list(Term.objects.with_list().order_by("-listed_count", "pk")[:LISTS_STORED])
     paths += [reverse("posts:kind", args=[plural]) for plural in KINDS if any(term.plural == plural for term in terms)]
     for term in terms:
