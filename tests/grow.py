@@ -1,4 +1,4 @@
-"""Everything that docs/scaling.md describes, at once on one machine, through a day with failures.
+"""Everything that docs/scaling.md describes, at once, through a day with failures.
 
 Usage: python -m tests.grow [--short]
 
@@ -7,6 +7,10 @@ the time, while people flag and clear posts and imports come in. One after the o
 and ends, the pooler restarts, a replica lags, a replica ends, and the primary crashes (kill -9) and is replaced by a
 replica. Commits wait until one replica has them, so that a crash loses none. At the end the script prints what was
 promised and what was counted, and exits with 1 if they differ.
+
+Where root may make network namespaces, the servers run on machines of their own (tests/own_machines.py): the primary,
+each replica, Redis, and twice a web process with a worker. nginx, the pooler, people and readers are on this machine.
+Then the cable between a web process and Redis is cut too, and the primary vanishes from the network before it ends.
 """
 
 import contextlib
@@ -43,6 +47,7 @@ from django.db import Error, connection  # noqa: E402
 
 from posts.models import AuditEntry, ImportBatch, Post, ReviewFlag  # noqa: E402
 from posts.operations import clear_flag, flag_post  # noqa: E402
+from tests import own_machines  # noqa: E402
 from tests.factories import RecordFactory, approve, make_post  # noqa: E402
 from tests.own_nginx import nginx_command  # noqa: E402
 from tests.own_pooler import own_pooler  # noqa: E402
@@ -53,6 +58,10 @@ from tests.ports import free_port  # noqa: E402
 from tests.sites import ROOT  # noqa: E402
 from tests.waiting import PATIENT_SECONDS, wait_until  # noqa: E402
 
+MACHINES = ("primary", "replica1", "replica2", "redis", "web1", "web2")
+# The last part of the address at which the primary is found, whichever machine that is.
+OF_PRIMARY = 200
+WEB_PORT = 8000
 # What the site promises.
 SHOWN_WITHIN, HEALED_WITHIN = 1.0, 10.0
 NGINX_LINES = """
@@ -73,8 +82,9 @@ NGINX_LINES = """
 class Process:
     """A process of the site, with what it logged."""
 
-    def __init__(self, name, *arguments, **environment):
-        self.name, self._arguments, self._environment = name, arguments, environment
+    def __init__(self, name, *arguments, machine=None, **environment):
+        self.name, self._environment = name, environment
+        self._arguments = machine.command(*arguments) if machine else arguments
         self.lines = []
         self.start()
 
@@ -155,15 +165,23 @@ def ask(port, path):
 
 
 class Site:
-    """The whole site: its servers, its processes, and who answers at the address of the database."""
+    """The whole site: its servers, its processes, and who answers at the address of the database.
 
-    def __init__(self, stack, folder):
-        self.folder = folder
+    machines: {name: Machine}, or nothing where all of it is on this one. address: that of this machine for the others.
+    """
+
+    def __init__(self, stack, folder, address, machines):
+        self.folder, self.machines, self.address = folder, machines, address
         self.primary = stack.enter_context(own_postgres())
         ADDRESS.symlink_to(self.primary.folder)
-        self.url = os.environ["DATABASE_URL"]
         manage("migrate", "--verbosity", "0")
-        self.replicas = [stack.enter_context(own_replica(self.primary, name)) for name in ("replica1", "replica2")]
+        if machines:
+            self.primary.move_to(machines["primary"])
+            self._lead_to(self.primary)
+        self.replicas = [
+            stack.enter_context(own_replica(self.primary, name, machines.get(name)))
+            for name in ("replica1", "replica2")
+        ]
         # The replicas keep this too, for the time when one of them is the primary.
         for server in (*self.replicas, self.primary):
             server.ask(
@@ -171,30 +189,43 @@ class Site:
                 "ALTER SYSTEM SET synchronous_commit = 'on'",
                 "SELECT pg_reload_conf()",
             )
-        self.redis = stack.enter_context(own_redis(folder))
-        self.pooler = stack.enter_context(own_pooler(self.url))
+        self.redis = stack.enter_context(own_redis(folder, machine=machines.get("redis")))
+        lines = [f"listen_addr = {address}", "[databases]", f"* = host={self.address_of_primary}"] if machines else []
+        self.pooler = stack.enter_context(own_pooler(os.environ["DATABASE_URL"], *lines))
         self.environment = self.pooler.settings("alphanode") | {
-            "DATABASE_REPLICA_URLS": ",".join(replica.url for replica in self.replicas),
+            "DATABASE_REPLICA_URLS": ",".join(replica.url_for_others for replica in self.replicas),
             "CACHE_URL": self.redis.url,
             "BEHIND_PROXY": "on",
             "LOG_LEVEL": "INFO",
-            "METRICS_DIR": str(folder / "metrics"),
         }
+        if machines:
+            self.environment |= {
+                "DATABASE_URL": f"postgres://alphanode_web@{address}:5432/alphanode",
+                "DATABASE_DIRECT_URL": f"postgres://alphanode@{self.address_of_primary}:5432/alphanode",
+            }
+
+    @property
+    def address_of_primary(self):
+        return f"{self.address.rpartition('.')[0]}.{OF_PRIMARY}"
+
+    def _lead_to(self, server):
+        """Let a server answer at the address of the primary."""
+        own_machines.move(self.address_of_primary, server.machine, self.machines.values())
 
     def serve(self, stack):
         """Start web processes, workers and nginx; return nginx's port."""
-        ports = [free_port(), free_port()]
-        server = (sys.executable, "deploy/serve.py")
-        self.webs = [
-            Process(f"web {port}", *server, WEB_BIND=f"127.0.0.1:{port}", WEB_WORKERS="1", **self.environment)
-            for port in ports
-        ]
-        self.workers = [
-            Process(f"worker {number}", sys.executable, "manage.py", "run_worker", **self.environment)
-            for number in (1, 2)
-        ]
+        self.webs, self.workers, servers = [], [], ""
+        for number in (1, 2):
+            machine = self.machines.get(f"web{number}")
+            place = f"{machine.address}:{WEB_PORT}" if machine else f"127.0.0.1:{free_port()}"
+            # A folder of one machine: the others don't see it.
+            own = self.environment | {"METRICS_DIR": str(self.folder / f"metrics{number if machine else ''}")}
+            web = (sys.executable, "deploy/serve.py")
+            self.webs.append(Process(f"web {number}", *web, machine=machine, WEB_BIND=place, WEB_WORKERS="1", **own))
+            worker = (sys.executable, "manage.py", "run_worker")
+            self.workers.append(Process(f"worker {number}", *worker, machine=machine, **own))
+            servers += f"server {place} max_fails=0; "
         port = free_port()
-        servers = " ".join(f"server 127.0.0.1:{own} max_fails=0;" for own in ports)
         lines = NGINX_LINES.format(port=port, servers=servers, patience=PATIENT_SECONDS)
         self.nginx = Process("nginx", *nginx_command(self.folder, lines))
         for process in (*self.webs, *self.workers, self.nginx):
@@ -204,6 +235,8 @@ class Site:
 
     def fail_over(self):
         """Crash the primary and replace it by the replica that has received more, as an operator does."""
+        if self.primary.machine:
+            self.primary.machine.unplug()
         self.primary.crash()
         # The other one could not follow a server that has less than itself.
         other, successor = sorted(self.replicas, key=lambda replica: replica.received)
@@ -212,6 +245,8 @@ class Site:
         new = self.folder / "new"
         new.symlink_to(successor.folder)
         new.rename(ADDRESS)
+        if successor.machine:
+            self._lead_to(successor)
         self.replaced_at = time.monotonic()
         other.follow(successor)
 
@@ -304,6 +339,8 @@ def whole_day(site, day, people, *, pause):
     step("a worker is killed", site.workers[0].kill, site.workers[0].start)
     step("Redis hangs", site.redis.freeze, site.redis.thaw)
     step("Redis ends", site.redis.stop, site.redis.start)
+    if web := site.machines.get("web1"):
+        step("a machine loses Redis", lambda: web.cut(site.redis.port), web.mend)
     step("the pooler restarts", site.pooler.restart)
     step("a replica lags", site.replicas[1].pause, site.replicas[1].resume)
     step("a replica ends", site.replicas[1].stop, site.replicas[1].start)
@@ -362,7 +399,14 @@ def main():
     FOLDER.chmod(0o755)
     try:
         with contextlib.ExitStack() as stack:
-            site = Site(stack, FOLDER)
+            address, machines = "127.0.0.1", {}
+            if lacking := own_machines.missing():
+                print(f"Everything runs on one machine: {lacking}.")
+            else:
+                address, found = stack.enter_context(own_machines.own_machines(len(MACHINES)))
+                machines = dict(zip(MACHINES, found, strict=True))
+                print(f"Machines of their own: {', '.join(machines)}.")
+            site = Site(stack, FOLDER, address, machines)
             slugs = seeded(6)
             port = site.serve(stack)
             day = Day(port, slugs)

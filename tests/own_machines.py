@@ -10,7 +10,12 @@ import shutil
 import subprocess
 
 # Reserved for measuring devices in a laboratory (RFC 2544), so no machine has it.
-NETWORK = "198.18.{}"
+NETWORK, BRIDGE = "198.18.{}", "alphanode{}"
+# All that is asked of the system below, in a network that goes away at once.
+PROBE = (
+    "hostname probe && mount -t tmpfs tmpfs /dev/shm && ip link add probe type bridge"
+    " && ip link add cable type veth peer name eth0 && iptables -F"
+)
 
 
 def missing():
@@ -18,7 +23,8 @@ def missing():
     tools = [tool for tool in ("ip", "iptables", "unshare") if not shutil.which(tool)]
     if tools:
         return f"{' and '.join(tools)} missing. On Debian: apt-get install iproute2 iptables util-linux"
-    if os.getuid() or subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode:
+    probe = ["unshare", "--net", "--mount", "--uts", "sh", "-c", PROBE]
+    if os.getuid() or subprocess.run(probe, capture_output=True, check=False).returncode:
         return "this person may not make network namespaces"
     return ""
 
@@ -45,6 +51,10 @@ class Machine:
         """Let everything through again."""
         self._filter("-F")
 
+    def unplug(self):
+        """Cut it off from all others for good."""
+        _do("ip", "-n", self.name, "link", "set", "eth0", "down")
+
     def _filter(self, *arguments):
         _do("ip", "netns", "exec", self.name, "iptables", *arguments)
 
@@ -52,12 +62,10 @@ class Machine:
 @contextlib.contextmanager
 def own_machines(count):
     """Yield (address of this machine as the others see it, [Machine, …])."""
-    # Two tests at once have networks of their own.
-    number = os.getpid() % 250
-    network, bridge = NETWORK.format(number), f"alphanode{number}"
+    number = _new_bridge()
+    network, bridge = NETWORK.format(number), BRIDGE.format(number)
     machines = [Machine(f"{bridge}-{at}", f"{network}.{at + 2}") for at in range(count)]
     with contextlib.ExitStack() as stack:
-        _do("ip", "link", "add", bridge, "type", "bridge")
         stack.callback(_do, "ip", "link", "del", bridge)
         _do("ip", "address", "add", f"{network}.1/24", "dev", bridge)
         _do("ip", "link", "set", bridge, "up")
@@ -66,12 +74,34 @@ def own_machines(count):
             _do("ip", "netns", "add", machine.name)
             stack.callback(_do, "ip", "netns", "del", machine.name)
             _do("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", machine.name)
+            # A machine whose last process has just ended goes later: its cable would be in the way of the next one.
+            stack.callback(_do, "ip", "link", "del", cable)
             _do("ip", "link", "set", cable, "master", bridge, "up")
             inside = ("ip", "-n", machine.name)
             _do(*inside, "address", "add", f"{machine.address}/24", "dev", "eth0")
             _do(*inside, "link", "set", "eth0", "up")
             _do(*inside, "link", "set", "lo", "up")
         yield f"{network}.1", machines
+
+
+def _new_bridge():
+    """Make a bridge; return its number. Other tests, also of another run, have others."""
+    for number in range(250):
+        made = subprocess.run(
+            ["ip", "link", "add", BRIDGE.format(number), "type", "bridge"], capture_output=True, check=False
+        )
+        if made.returncode == 0:
+            return number
+    raise AssertionError(f"No bridge could be made: {made.stderr.decode()}")
+
+
+def move(address, machine, machines):
+    """Let a machine answer at an address in place of another one, which is away for good."""
+    _do("ip", "-n", machine.name, "address", "add", f"{address}/24", "dev", "eth0")
+    # A machine that takes an address over tells all others to forget who had it.
+    for other in machines:
+        _do("ip", "-n", other.name, "neigh", "flush", "to", address)
+    _do("ip", "neigh", "flush", "to", address)
 
 
 def _do(*command):

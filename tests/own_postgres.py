@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import shlex
 import signal
 import subprocess
@@ -24,6 +25,27 @@ class OwnPostgres:
         self._command = [command[0], "-D", str(self.folder / "data")]
         self._process = None
         self._frozen = []
+        # One of tests/own_machines.py, or None: this one.
+        self.machine = None
+
+    @property
+    def host(self):
+        """Where other machines find it; on this one, the folder of its socket."""
+        return self.machine.address if self.machine else str(self.folder)
+
+    @property
+    def url_for_others(self):
+        """Its DATABASE_URL on other machines."""
+        return f"postgres://alphanode@{self.host}:5432/{self.url.rpartition('/')[2]}" if self.machine else self.url
+
+    def move_to(self, machine):
+        """Run on another machine from now on, and let its network in."""
+        with open(self.folder / "data" / "pg_hba.conf", "a") as rules:
+            rules.write("host all,replication all samenet trust\n")
+        self.ask("ALTER SYSTEM SET listen_addresses = '*'")
+        self.stop()
+        self.machine = machine
+        self.start()
 
     @property
     def _pid_file(self):
@@ -71,13 +93,22 @@ class OwnPostgres:
             self._process.wait(timeout=PATIENT_SECONDS)
 
     def start(self, **environment):
-        owner = (self.folder / "data").stat()
-        person = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}
+        command, person = self._as_owner(self._command)
         with open(self.folder / "log2", "ab") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=self.folder, env=os.environ | environment, stdout=log, stderr=log, **person
+                command, cwd=self.folder, env=os.environ | environment, stdout=log, stderr=log, **person
             )
         wait_until(self._answers)
+
+    def _as_owner(self, command):
+        """Return (command, options of Popen) for a program of the person who owns the data, on the server's machine."""
+        if os.getuid():
+            return command, {}
+        owner = pwd.getpwuid(self.folder.stat().st_uid)
+        if self.machine:
+            person = ("setpriv", f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups")
+            return self.machine.command(*person, *command), {}
+        return command, {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
 
     def _answers(self):
         with contextlib.suppress(psycopg.Error), psycopg.connect(conninfo(self.url)):

@@ -16,20 +16,24 @@ ALONE = ("--save", "", "--appendonly", "no", "--bind", "127.0.0.1", "--protected
 
 
 class OwnRedis:
-    """A server. `url` is the CACHE_URL that leads to it."""
+    """A server. `url` is the CACHE_URL that leads to it. machine: one of tests/own_machines.py, or None: this one."""
 
-    def __init__(self, folder, *options, kind="redis", path="/0"):
+    def __init__(self, folder, *options, kind="redis", path="/0", machine=None):
         self.port = free_port()
-        self._folder, self._options = folder, options
-        self.url = f"{kind}://127.0.0.1:{self.port}{path}"
-        self.client = redis.Redis(port=self.port)
+        self._folder, self._options, self._machine = folder, options, machine
+        host = "127.0.0.1"
+        if machine:
+            host, self._options = machine.address, (*options, "--bind", machine.address)
+        self.url = f"{kind}://{host}:{self.port}{path}"
+        self.client = redis.Redis(host, self.port)
         self.start()
 
     def start(self):
         folder = self._folder / str(self.port)
         folder.mkdir(exist_ok=True)
+        command = [REDIS, *self._options, "--port", str(self.port), "--dir", folder]
         self._process = subprocess.Popen(
-            [REDIS, *self._options, "--port", str(self.port), "--dir", folder], stdout=subprocess.DEVNULL
+            self._machine.command(*command) if self._machine else command, stdout=subprocess.DEVNULL
         )
         wait_until(self._answers)
 
@@ -56,9 +60,9 @@ class OwnRedis:
 
 
 @contextlib.contextmanager
-def own_redis(folder, *options):
+def own_redis(folder, *options, machine=None):
     """Yield an OwnRedis."""
-    server = OwnRedis(folder, *ALONE, *options)
+    server = OwnRedis(folder, *ALONE, *options, machine=machine)
     try:
         yield server
     finally:

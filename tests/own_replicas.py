@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pwd
 import shutil
 import subprocess
 
@@ -16,18 +15,17 @@ from tests.waiting import PATIENT_SECONDS, wait_until
 class OwnReplica(OwnPostgres):
     """A standby with a folder of its own, which follows another server."""
 
-    def __init__(self, primary, name):
+    def __init__(self, primary, name, machine=None):
+        self.machine = machine
         self.folder = primary.folder.with_name(f"{primary.folder.name}-{name}")
         self.folder.mkdir(mode=0o755)
         owner = (primary.folder / "data").stat()
         os.chown(self.folder, owner.st_uid, owner.st_gid)
-        user = pwd.getpwuid(owner.st_uid).pw_name
-        subprocess.run(
-            [primary.tool("pg_basebackup"), "-h", str(primary.folder), "-U", "alphanode", "-D", self.folder / "data",
-             "-R", "-X", "stream", "--checkpoint=fast"],
-            check=True, capture_output=True, timeout=PATIENT_SECONDS, cwd=self.folder,
-            **({"user": user, "group": owner.st_gid, "extra_groups": []} if os.getuid() == 0 else {}),
+        copy, person = self._as_owner(
+            [primary.tool("pg_basebackup"), "-h", primary.host, "-U", "alphanode", "-D", self.folder / "data",
+             "-R", "-X", "stream", "--checkpoint=fast"]
         )  # fmt: skip
+        subprocess.run(copy, check=True, capture_output=True, timeout=PATIENT_SECONDS, cwd=self.folder, **person)
         with open(self.folder / "data" / "postgresql.conf", "a") as config:
             config.write(f"unix_socket_directories = '{self.folder}'\n")
             # Under this name the primary knows it.
@@ -57,9 +55,7 @@ class OwnReplica(OwnPostgres):
 
     def follow(self, server):
         """Follow another server, after the one that it followed has gone."""
-        self.ask(
-            f"ALTER SYSTEM SET primary_conninfo = 'host={server.folder} user=alphanode'", "SELECT pg_reload_conf()"
-        )
+        self.ask(f"ALTER SYSTEM SET primary_conninfo = 'host={server.host} user=alphanode'", "SELECT pg_reload_conf()")
 
     def value(self, question):
         with psycopg.connect(conninfo(self.url)) as server:
@@ -73,9 +69,9 @@ class OwnReplica(OwnPostgres):
 
 
 @contextlib.contextmanager
-def own_replica(primary, name="replica"):
+def own_replica(primary, name="replica", machine=None):
     """Yield an OwnReplica of an OwnPostgres."""
-    replica = OwnReplica(primary, name)
+    replica = OwnReplica(primary, name, machine)
     try:
         yield replica
     finally:
