@@ -42,6 +42,7 @@ from tests import sample_jobs
 from tests.factories import approve, make_post
 from tests.page_processes import database_url
 from tests.sites import ROOT
+from tests.waiting import PATIENT_SECONDS
 
 IS_SQLITE = "sqlite" in settings.DATABASES["default"]["ENGINE"]
 WALK = SharedWalk("of a test", lambda _: Term.objects.all(), 2)
@@ -224,7 +225,7 @@ def test_near_duplicates_that_are_read_at_the_same_moment_find_each_other(monkey
     first, second = (make_post(body=text(1)).pk for _ in range(2))
     barrier, insert = threading.Barrier(2), near_duplicates._insert_bands
     # Neither sees what the other one has inserted, as long as it is not committed.
-    monkeypatch.setattr(near_duplicates, "_insert_bands", lambda rows: (insert(rows), barrier.wait(20)))
+    monkeypatch.setattr(near_duplicates, "_insert_bands", lambda rows: (insert(rows), barrier.wait(PATIENT_SECONDS)))
     together(lambda: sketch_posts([first]), lambda: sketch_posts([second]))
     assert set(TextTwin.objects.values_list("post", "twin")) == {(first, second), (second, first)}
 
