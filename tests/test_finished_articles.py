@@ -1,5 +1,7 @@
 """The finished parts of articles: shown exactly as long as the page would be the same without them."""
 
+import gc
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -195,3 +197,15 @@ def test_a_post_without_related_posts_is_shown_with_what_is_found_among_all(clie
     assert "Draining later" in client.get(alone.get_absolute_url()).text
     assert list(answers(client, other)) == whole_answers(client, other, settings)
     assert views.find_page(alone.slug) == alone
+
+
+@pytest.mark.once
+def test_the_texts_of_finished_articles_leave_the_memory_without_the_garbage_collector(listed, settings):
+    settings.SITE_NAME = "Another name"
+    gc.collect()
+    gc.disable()
+    try:
+        assert finish_articles() == len(listed)
+        assert not [found for found in gc.get_objects() if isinstance(found, FinishedArticle)]
+    finally:
+        gc.enable()

@@ -1,5 +1,6 @@
 """PostgreSQL's tables after the migrations."""
 
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -42,3 +43,15 @@ def test_a_moment_that_python_does_not_know_is_an_error(db):
         cursor.execute("SELECT 'infinity'::timestamptz")
         with pytest.raises(DataError):
             cursor.fetchone()
+
+
+def test_a_connection_does_not_keep_what_was_sent_to_it(db):
+    tracemalloc.start()
+    try:
+        with connection.cursor() as cursor:
+            for number in range(10):
+                cursor.execute("SELECT length(%s)", [f"{number}" * 1_000_000])
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 3_000_000

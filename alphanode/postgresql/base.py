@@ -17,6 +17,7 @@ import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import BaseTzLoader
+from psycopg._preparing import Prepare, PrepareManager
 from psycopg.adapt import AdaptersMap
 from psycopg.errors import _WaitTimeout
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
@@ -119,6 +120,17 @@ def _rows(connection: Any, sql: str, parameters: Sequence[Any]) -> list[tuple[An
         connection._pool.putconn(connection)
 
 
+class Plans(PrepareManager):
+    """Remembers the statements that a connection has planned, and no others.
+
+    psycopg would also keep the last hundred other statements, with the values in them: some have a megabyte.
+    """
+
+    def maybe_add_to_cache(self, query: Any, prep: Prepare, name: bytes) -> Any:
+        """Remember a statement if it was planned."""
+        return None if prep is Prepare.NO else super().maybe_add_to_cache(query, prep, name)
+
+
 class MomentLoader(BaseTzLoader):  # type: ignore[misc]  # psycopg's, not in the stubs
     """Reads datetimes of connections in UTC, in a fraction of the time of Django's loader."""
 
@@ -183,6 +195,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
                 return pool.getconn()
         with self.wrap_database_errors:
             return self.get_new_connection(self.get_connection_params())
+
+    def _configure_connection(self, connection: Any) -> Any:
+        # Django calls it once for each connection, whether it is pooled or not.
+        plans = Plans()
+        plans.prepare_threshold = connection.prepare_threshold
+        connection._prepared = plans
+        return super()._configure_connection(connection)  # type: ignore[misc]  # not in the stubs
 
     def get_connection_params(self) -> dict[str, Any]:
         """Return what Django connects with."""

@@ -4,8 +4,6 @@ import re
 from functools import lru_cache
 from typing import Any
 
-import regex
-
 from posts.code_reading.data import HTTP_HEAD, read_data
 from posts.code_reading.omissions import completed
 from posts.code_reading.results import MAX_MESSAGE, Fault, NotReadable
@@ -172,7 +170,7 @@ def read_regex(code: str) -> tuple[str, Fault | None]:
     wrong = [(number, found) for number, found in faults if found]
     if len(lines) > 1 and not wrong:
         return "parsed", None
-    if _regex_fault(whole, regex.VERBOSE) is None:
+    if _regex_fault(whole, is_verbose=True) is None:
         return "parsed", None
     if any(_regex_fault(attempt.strip()) is None for attempt in completed(whole)):
         return "fragment", None
@@ -180,13 +178,16 @@ def read_regex(code: str) -> tuple[str, Fault | None]:
     return "", Fault(found.message, number, found.column)
 
 
-def _regex_fault(pattern: str, flags: int = 0) -> Fault | None:
+def _regex_fault(pattern: str, *, is_verbose: bool = False) -> Fault | None:
+    # Imported here: it takes 3 MB, and only this process needs it that reads code.
+    import regex
+
     if len(pattern) > _MAX_PATTERN:
         raise NotReadable(f"longer than {_MAX_PATTERN:,} characters")
     if delimited := _DELIMITED.match(pattern):
         pattern = delimited[1].replace("\\/", "/")
     try:
-        regex.compile(_FOREIGN.sub("x", pattern), flags | regex.VERSION0)
+        regex.compile(_FOREIGN.sub("x", pattern), regex.VERSION0 | (regex.VERBOSE if is_verbose else 0))
     except regex.error as error:
         return Fault(error.msg[:MAX_MESSAGE], error.lineno or 1, error.colno or 0)
     return None

@@ -5,12 +5,12 @@ another form is refused with the reason. Patterns are written for Go; the packag
 stops when its time is over, so that no pattern of a rule can hold up the site.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-import regex
 import yaml
 
 KINDS = ("existence", "substitution", "occurrence", "repetition", "capitalization", "conditional")
@@ -33,9 +33,8 @@ _SMALL = frozenset(
 )
 # The share of words that must be right in a heading.
 _THRESHOLD = 0.8
-_FLAGS = regex.VERSION1 | regex.MULTILINE
 # Calls of a group or of the whole pattern.
-_RECURSION = regex.compile(r"\(\?(?:R|[+-]?\d+|&\w+|P>\w+)\)")
+_RECURSION = re.compile(r"\(\?(?:R|[+-]?\d+|&\w+|P>\w+)\)")
 
 
 class RuleRefused(ValueError):
@@ -249,6 +248,9 @@ _FINDERS = {
 
 def read_rule(name: str, source: str) -> Rule:
     """Return the Rule that a YAML text in one of Vale's forms describes; raise RuleRefused if it can't be used."""
+    # Imported here: it takes 3 MB, and many sites have no rules.
+    import regex
+
     words = read_yaml(source)
     kind = words.get("extends")
     if not isinstance(kind, str) or not kind:
@@ -320,11 +322,13 @@ class _Reading:
         return value
 
     def _compiled(self, pattern: str) -> Any:
+        import regex
+
         if len(pattern) > MAX_PATTERN:
             raise RuleRefused(f"The patterns of the rule together are longer than {MAX_PATTERN:,} characters.")
         if _RECURSION.search(pattern):
             raise RuleRefused("A pattern contains itself. Patterns of Go can’t, and it would use too much memory.")
-        flags = _FLAGS | (regex.IGNORECASE if self.words.get("ignorecase") is True else 0)
+        flags = regex.VERSION1 | regex.MULTILINE | (regex.IGNORECASE if self.words.get("ignorecase") is True else 0)
         try:
             return regex.compile(pattern.replace(r"\z", r"\Z"), flags)
         except ValueError as error:

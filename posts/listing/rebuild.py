@@ -14,7 +14,7 @@ from posts.listing.term_slugs import free_term_slugs, term_slug_choices
 from posts.models import FormerTermSlug, ListedText, Post, PostTerm, SiteFigure, Term
 from posts.search import forget_orphans
 
-CHUNK = 200
+CHUNK = 100
 TERMS_CHUNK = 500
 # Raise it when the same texts need other rows: other terms, words or summaries.
 LISTS_VERSION = 6

@@ -165,7 +165,8 @@ def _made(post: Post, digest: str) -> FinishedArticle:
     before, _, after = page.encode().split(mark.encode())
     place = Place.of(revision.snapshot, post.released_at)
     return FinishedArticle(
-        post=post,
+        # Its key alone: with the post itself both would name each other, and keep the texts until garbage is collected.
+        post_id=post.pk,
         edition=own_edition(),
         made_from=digest,
         html=AroundRelatedPosts(place, before, after).packed(),

@@ -42,7 +42,7 @@ MIN_ESTIMATE = 0.55
 MAX_PARAGRAPHS = 1_000
 CHUNK = 200
 # Shingles take a hundred times the memory of their text, so this limits what is in memory at once.
-BATCH_CHARACTERS = 1_000_000
+BATCH_CHARACTERS = 250_000
 # The most keys in one query.
 MAX_KEYS = 5_000
 

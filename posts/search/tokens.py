@@ -4,10 +4,15 @@ Both engines get nothing else, so that they find the same.
 """
 
 import re
+import sys
 import threading
 import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
 
 # Scripts without spaces between words: each character is one word (kana, ideographs, and their compatibility forms).
 _SINGLE = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
@@ -124,7 +129,17 @@ def plain_word(word: str) -> str:
     return _SIGNS.sub("", "".join(sign for sign in folded if not unicodedata.combining(sign)))[:MAX_LENGTH]
 
 
-@lru_cache(maxsize=50_000)
+@cache
+def _english() -> Any:
+    """Return the class of the English stemmer, loaded alone: the whole package has forty languages, of 3 MB."""
+    name = f"{__name__}.stemmers"
+    package = ModuleType(name)
+    package.__path__ = getattr(find_spec("snowballstemmer"), "submodule_search_locations", [])
+    sys.modules.setdefault(name, package)
+    return import_module(f"{name}.english_stemmer").EnglishStemmer
+
+
+@lru_cache(maxsize=20_000)
 def stem_of(word: str) -> str:
     """Return the stem of a word, the same for all its forms: retry, retries, retrying.
 
@@ -135,9 +150,6 @@ def stem_of(word: str) -> str:
         return plain
     # A stemmer keeps the current word, so each thread has its own.
     if not hasattr(_own, "stemmer"):
-        # Imported here: it has thirty languages, and takes 3 MB.
-        import snowballstemmer
-
-        _own.stemmer = snowballstemmer.stemmer("english")
+        _own.stemmer = _english()()
     stem: str = _own.stemmer.stemWord(plain)
     return stem
