@@ -11,7 +11,7 @@ from posts.importing import checking, pipeline, sources
 from posts.importing.checking import Checker
 from posts.importing.publication import Hold
 from posts.importing.readers.base import Row
-from posts.models import ImportBatch
+from posts.models import ImportBatch, Post
 from tests.factories import RecordFactory
 
 pytestmark = pytest.mark.once
@@ -101,6 +101,48 @@ def test_a_child_is_started_only_if_a_processor_is_free(load, forks, monkeypatch
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1})
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     assert checking._can_fork() is forks
+
+
+@pytest.fixture
+def long_file(monkeypatch, tmp_path):
+    """Return a file of twelve posts that is long by these settings: two of them are much, and the rest is read late."""
+    monkeypatch.setattr(checking, "_can_fork", lambda: False)
+    monkeypatch.setattr(pipeline, "BYTES_FOR_CHILD", 0)
+    monkeypatch.setattr(sources, "READ_AT_ONCE", 1)
+    path = tmp_path / "posts.jsonl"
+    path.write_text("".join(json.dumps(RecordFactory()) + "\n" for _ in range(12)))
+    return str(path)
+
+
+def lines_after_chunks(path, *, stop_after=0):
+    """Import a file; return the line of the checkpoint after each chunk. stop_after: fail at this line."""
+    lines = []
+
+    def on_chunk(batch):
+        lines.append(batch.checkpoint_line)
+        if batch.checkpoint_line == stop_after:
+            raise RuntimeError
+
+    with sources.open_source(path) as source:
+        pipeline.import_source(source, on_chunk=on_chunk)
+    return lines
+
+
+@pytest.mark.django_db
+def test_the_first_chunks_of_a_long_import_are_short_so_that_writing_begins_soon(long_file, monkeypatch):
+    monkeypatch.setattr(pipeline, "CHUNK_ROWS", dict.fromkeys(pipeline.CHUNK_ROWS, 4))
+    monkeypatch.setattr(pipeline, "FIRST_ROWS", 1)
+    assert lines_after_chunks(long_file) == [1, 3, 7, 11, 12]
+
+
+@pytest.mark.django_db
+def test_an_import_that_is_stopped_while_it_reads_ahead_goes_on_after_its_last_chunk(long_file, monkeypatch):
+    monkeypatch.setattr(pipeline, "CHUNK_ROWS", dict.fromkeys(pipeline.CHUNK_ROWS, 2))
+    with pytest.raises(RuntimeError):
+        lines_after_chunks(long_file, stop_after=4)
+    assert (Post.objects.count(), ImportBatch.objects.get().checkpoint_line) == (4, 4)
+    assert lines_after_chunks(long_file) == [6, 8, 10, 12]
+    assert (Post.objects.count(), ImportBatch.objects.get().created) == (12, 12)
 
 
 @pytest.mark.django_db

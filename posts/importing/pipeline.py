@@ -9,6 +9,7 @@ import socket
 import time
 from collections import abc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -50,6 +51,7 @@ from posts.records.schema import canonical_text
 # Bytes are limited too, so that memory stays flat with the largest records.
 CHUNK_ROWS = {"sqlite": 200, "postgresql": 1000}
 CHUNK_BYTES = 8 * 1024 * 1024
+FIRST_ROWS = 125
 # Settings for writing many rows: see bulk_settings().
 BULK_SETTINGS: dict[str, dict[str, int | str]] = {
     "sqlite": {"mmap_size": 0, "synchronous": "NORMAL", "wal_autocheckpoint": 8000},
@@ -382,23 +384,53 @@ class ImportRun:
         self.seen.add(lines)
 
     def _one_ahead(self, rows: Iterator[Row]) -> abc.Generator["_Chunk"]:
-        """Yield _Chunks. While the database writes one, the next is validated."""
+        """Yield _Chunks. While the database writes one, the next is validated, and the one after it may be read."""
         encode = None if self.dry_run else encoder_for(connection)
-        with Checker(self.batch, only_new=self.only_new, encode=encode) as checker:
-            chunk = None
+        with (
+            ThreadPoolExecutor(1, thread_name_prefix="alphanode-read") as reading,
+            Checker(self.batch, only_new=self.only_new, encode=encode) as checker,
+        ):
+            chunk = ahead = None
+            sizes = self._sizes()
             while True:
                 coming = None
-                if read := next_chunk(rows, most=self._most_rows(chunk)):
-                    mark, position = self.reader.mark(), self.reader.position()
+                if ahead:
+                    read, mark, position = ahead.result()
+                else:
+                    read, mark, position = self._read(rows, self._most_rows(chunk) if self.limited else next(sizes))
+                ahead = None
+                if read:
                     known = known_line_hashes(read)
                     paused = holds_of_paused(self.batch)
-                    checked = checker.submit(read, known, paused=paused, more=self._has_much_more(read, position))
+                    more = self._has_much_more(read, position)
+                    checked = checker.submit(read, known, paused=paused, more=more)
                     coming = _Chunk(read, mark, position, checked)
+                    # A pipe could let it wait for ever, and a limit depends on what is written until then.
+                    if more and self.reader.reads_ahead and self.source.path and not self.limited:
+                        ahead = reading.submit(self._read, rows, next(sizes))
                 if chunk:
                     yield chunk
                 if not coming:
                     return
                 chunk = coming
+
+    def _sizes(self) -> Iterator[int | None]:
+        """Yield how many rows the next chunk may have; None: any number.
+
+        Nothing is written while the first chunk is checked, so that of a long import is short. A chunk is written in
+        twice the time in which it is checked.
+        """
+        rows = FIRST_ROWS
+        while self._has_much_more([], self.reader.position()) and rows < CHUNK_ROWS[connection.vendor]:
+            yield rows
+            rows *= 2
+        while True:
+            yield None
+
+    def _read(self, rows: Iterator[Row], most: int | None) -> tuple[list[Row], tuple[int, str], int]:
+        """Return the next rows with the mark and the position of the reader behind them."""
+        read = next_chunk(rows, most=most)
+        return read, self.reader.mark(), self.reader.position()
 
     def _has_much_more(self, read: list[Row], position: int) -> bool:
         """Return whether many rows are likely to follow those that were read last."""
@@ -407,7 +439,7 @@ class ImportRun:
         return self.source.size - position > BYTES_FOR_CHILD
 
     def _most_rows(self, before: "_Chunk | None") -> int | None:
-        """Return how many rows the next chunk may have; None: any number. before: a chunk that is not written yet."""
+        """Return how many rows the limit allows in the next chunk; None: any. before: one that is not written."""
         room = room_of(self.limited) if self.limited else None
         return None if room is None else max(1, room - len(before.rows if before else ()))
 

@@ -66,6 +66,8 @@ class Reader:
     format = ""
     label = ""
     takes_folders = False
+    # Whether another thread can read while this one writes. It pays where reading is little but hashing.
+    reads_ahead = False
     # {foreign key: target} for keys that the mapping file doesn't name. Of two for one field the first counts.
     default_fields: ClassVar[dict[str, str]] = {}
 

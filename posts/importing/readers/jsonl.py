@@ -34,6 +34,7 @@ class JsonLinesReader(Reader):
 
     format = "jsonl"
     label = "JSON Lines, or a JSON list of records (gzipped or not)"
+    reads_ahead = True
 
     def __init__(self, source: Source, mapping: Mapping | None = None) -> None:
         super().__init__(source, mapping)
