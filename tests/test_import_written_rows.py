@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from django.db.models import F
+from django.utils import timezone
 
 from posts.importing import pipeline
-from posts.models import Post
+from posts.models import ChecklistItem, ImageSource, Post, QueueEntry, QueueLabel, ReviewFlag, Revision
 from tests.factories import import_records
 
 pytestmark = pytest.mark.django_db
@@ -67,3 +69,33 @@ def test_what_came_or_went_while_its_row_was_checked_is_written_whole(known, mon
     assert (batch.updated, batch.created) == (6, 6)
     stored = {post.source_id: post.working_record() for post in Post.objects.all()}
     assert [stored[record["source_id"]] for record in after] == after
+
+
+def rows_of(name):
+    """Return what is stored of new posts whose identities begin with `name`: {model: rows as text, without keys}."""
+    posts = Post.objects.filter(source_id__startswith=name)
+    sets = [posts, Revision.objects.filter(post__in=posts), ImageSource.objects.filter(post__in=posts)]
+    sets += [ChecklistItem.objects.filter(post__in=posts), ReviewFlag.objects.filter(post__in=posts)]
+    sets += [QueueEntry.objects.filter(post__in=posts), QueueLabel.objects.filter(entry__post__in=posts)]
+    return {rows.model: sorted(as_stored(row).replace(name, "post") for row in rows) for rows in sets}
+
+
+def as_stored(row):
+    # The hash of a line differs with the identity.
+    fields = [field for field in row._meta.concrete_fields if not field.primary_key and not field.is_relation]
+    return str([field.value_from_object(row) for field in fields if field.name != "import_line_hash"])
+
+
+def test_rows_that_the_checks_made_ready_are_those_that_the_writer_would_make(monkeypatch):
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    for name in ("ready", "other"):
+        records = [full_record(number) | {"draft": number % 7 == 0} for number in range(30)]
+        named = [record | {"source_id": f"{name} {at}", "slug": f"{name}-{at}"} for at, record in enumerate(records)]
+        import_records(*named)
+        monkeypatch.setattr(pipeline, "encoder_for", lambda connection: None)
+    stored = rows_of("ready")
+    assert stored == rows_of("other") and all(stored.values()) and Post.objects.filter(held=True).exists()
+    assert len(set(Post.objects.values_list("import_line_hash", flat=True)) - {""}) == 60
+    of_batch = Post.objects.filter(first_batch=F("last_batch"), head_revision__batch=F("last_batch"))
+    assert of_batch.filter(queue_entry__batch=F("last_batch"), head_revision__post=F("pk")).count() == 60

@@ -12,9 +12,11 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from operator import attrgetter
 from typing import Any, NoReturn
 
 from posts.importing.own_pipe import SharedSheet, close_all_but, receive, send
@@ -88,12 +90,12 @@ class _Child:
     def check(self, rows: list[Row], known: Known) -> list[Verdict]:
         """Return what the function in the child returns for a chunk; to be called by one thread."""
         try:
-            send(self._pipe, (rows, known))
+            send(self._pipe, ([_OF_ROW(row) for row in rows], known))
             size = receive(self._pipe)
         except (EOFError, OSError):
             size = None
         if size is not None:
-            return [_unpacked(rows[at], *rest) for at, rest in self._sheet.read(size)]
+            return [_unpacked(rows[at], kind, parts) for at, kind, *parts in self._sheet.read(size)]
         # The system ended it, or the check itself failed. The same here says why, or helps.
         return [] if self._is_ended else self._check(rows, known)
 
@@ -122,8 +124,9 @@ def _check_until_the_end(pipe: Connection, sheet: SharedSheet, check: Check) -> 
             signal.signal(number, signal.SIG_IGN)
         close_all_but(pipe.fileno(), sheet.number)
         while True:
-            rows, known = receive(pipe)
+            sent, known = receive(pipe)
             try:
+                rows = [Row(*parts) for parts in sent]
                 size = sheet.write(_parts(rows, check(rows, known)))
             except Exception:  # the parent meets it again, and reports it
                 size = None
@@ -133,10 +136,10 @@ def _check_until_the_end(pipe: Connection, sheet: SharedSheet, check: Check) -> 
         os._exit(0)
 
 
-def _parts(rows: list[Row], verdicts: list[Verdict]) -> list[tuple[int, tuple[Any, ...]]]:
-    """Return (place of its row, what else it has) of each verdict."""
+def _parts(rows: list[Row], verdicts: list[Verdict]) -> list[tuple[Any, ...]]:
+    """Return (place of its row, place of its kind in _KINDS, what else it has …) of each verdict."""
     places = {id(row): at for at, row in enumerate(rows)}
-    return [(places[id(verdict.row)], (type(verdict), *_parts_of(verdict))) for verdict in verdicts]
+    return [(places[id(verdict.row)], _KINDS.index(type(verdict)), *_parts_of(verdict)) for verdict in verdicts]
 
 
 def _parts_of(verdict: Verdict) -> tuple[Any, ...]:
@@ -147,12 +150,15 @@ def _parts_of(verdict: Verdict) -> tuple[Any, ...]:
     return tuple(verdict[1:])
 
 
+# Names of classes would cost more to hand over than what they stand for.
+_KINDS: tuple[type[Any], ...] = (Incoming, Settled, RefusedRow)
+_OF_ROW = attrgetter(*(field.name for field in fields(Row)))
 _OF_INCOMING = ("line_hash", "source_id", "fingerprint", "holds", "links")
 
 
-def _unpacked(row: Row, kind: type[Any], *parts: Any) -> Verdict:
-    if kind is Incoming:
+def _unpacked(row: Row, kind: int, parts: list[Any]) -> Verdict:
+    if _KINDS[kind] is Incoming:
         row.warnings, packed, line_hash, source_id, *others = parts
         return Incoming(row, line_hash, source_id, RecordRows.unpacked(packed), *others)
-    verdict: Verdict = kind(row, *parts)
+    verdict: Verdict = _KINDS[kind](row, *parts)
     return verdict

@@ -29,7 +29,7 @@ from posts.records.schema import (
     problem_sentence,
     version_parts,
 )
-from posts.records.versions import FIRST_VERSION, claimed_version, next_version
+from posts.records.versions import claimed_version, first_version, next_version
 from posts.rendering.markdown import links_in
 
 _OF_SCHEMA = frozenset(FIELDS)
@@ -248,8 +248,8 @@ def completed(
         if isinstance(verdict, RefusedRow):
             refused.append(issue_of(batch, ImportIssue.Kind.REFUSED, verdict.row, problems=verdict.problems))
             continue
-        if isinstance(verdict, Incoming):
-            verdict.holds = distinct((*verdict.holds, *paused(verdict.rows.generator)))
+        if isinstance(verdict, Incoming) and (more := paused(verdict.rows.generator)):
+            verdict.holds = distinct((*verdict.holds, *more))
         incoming.append(verdict)
     return incoming, refused
 
@@ -295,9 +295,9 @@ def checked_rows(
                 )
             )
     if encode:
-        new = [item.rows for item in verdicts if isinstance(item, Incoming) and item.row.identity not in known]
-        for record_rows, copied in zip(new, encode([rows.columns for rows in new]), strict=True):
-            record_rows.replace_columns(copied)
+        new = [item for item in verdicts if isinstance(item, Incoming) and item.row.identity not in known]
+        for item, copied in zip(new, encode(new), strict=True):
+            item.rows.replace_columns(copied)
     return verdicts
 
 
@@ -309,7 +309,7 @@ def checked_record(row: Row) -> tuple[RecordDict, RecordRows]:
     record = row.parse()
     columns = RecordRows.of(record)
     # A snapshot has no slug.
-    row.check_keys(columns.snapshot.count('"') + (QUOTES_OF_SLUG if "slug" in record else 0))
+    row.check_keys(columns.json.count(b'"') + (QUOTES_OF_SLUG if "slug" in record else 0))
     return record, columns
 
 
@@ -389,9 +389,10 @@ def _plan_fresh(
 
 def locked_posts(source_ids: list[str], *, lock: bool = True) -> dict[str, Post]:
     """Return {source_id: Post} with what planning needs, locked in one order to prevent deadlocks."""
-    if lock and connection.features.has_select_for_update:
-        # In a statement of its own: with a join, a row that came while the lock was awaited would be missing.
-        list(_locks(set(source_ids)))
+    # In a statement of its own: with a join, a row that came while the lock was awaited would be missing.
+    if lock and connection.features.has_select_for_update and not list(_locks(set(source_ids))):
+        # A row that comes now makes the insertion fail, and is found when that is tried again.
+        return {}
     return {post.source_id: post for post in _posts_to_plan(set(source_ids))}
 
 
@@ -547,8 +548,7 @@ def _plan_new(plan: ChunkPlan, new: list[Incoming]) -> None:
     slugs = free_slugs([item.rows.brief for item in new])
     former = free_former_slugs([item.row.former_slugs for item in new], taken=set(slugs))
     for item, slug, former_slugs in zip(new, slugs, former, strict=True):
-        version = claimed_version(item.rows.brief) or FIRST_VERSION
-        plan.created.append(NewPost(item, slug, version, former_slugs))
+        plan.created.append(NewPost(item, slug, first_version(item.rows.brief), former_slugs))
         plan.count("created", item.row)
         if item.holds:
             plan.hold(item)

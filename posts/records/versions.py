@@ -21,6 +21,11 @@ def next_version(version: str | None, bump: str = "patch") -> str:
     }[bump]
 
 
+def first_version(record: RecordDict) -> str:
+    """Return the version of the first text of a post: the one that its record claims, if that is a version."""
+    return claimed_version(record) or FIRST_VERSION
+
+
 def claimed_version(record: RecordDict) -> str | None:
     """Return the version that a record claims if it is a plain semantic version, else None."""
     version: str | None = record.get("revision", {}).get("version")

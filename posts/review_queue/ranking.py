@@ -6,11 +6,11 @@ counts the days and corrects everything else.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -121,7 +121,9 @@ def reasons_of(facts: Facts) -> list[RiskReason]:
             found.append({"code": code, "points": points, "detail": detail, **more})
 
     post = facts.post
-    unknown = _unknown_origin(post) if post["first_batch_id"] else ""
+    unknown = ""
+    if post["first_batch_id"]:
+        unknown = _unknown_origin(post["generator"], post["claimed_hash"], post["import_fingerprint"])
     found += _reasons_of_record(facts.flags[ReviewFlag.Reason.SOURCE] > 0, unknown)
     if flags := facts.flags.total() - facts.flags[ReviewFlag.Reason.SOURCE]:
         add(weights.FLAG, detail=f"{flags} open" if flags > 1 else "")
@@ -199,12 +201,13 @@ def counted_findings(findings: Iterable[dict[str, Any]], worth: Mapping[str, int
         yield code, counts.total(), sum(count * worth.get(name, USUAL) / USUAL for name, count in counts.items())
 
 
-def _unknown_origin(post: dict[str, Any]) -> str:
-    missing = [] if post["generator"] else ["no generator"]
-    claimed = post["claimed_hash"].lower()
+def _unknown_origin(generator: str, claimed_hash: str, fingerprint: str) -> str:
+    """Return what an imported text lacks of its origin. fingerprint: as it was imported."""
+    missing = [] if generator else ["no generator"]
+    claimed = claimed_hash.lower()
     if not claimed:
         missing.append("no hash")
-    elif len(claimed) < HASH_DIGITS or not post["import_fingerprint"].startswith(claimed):
+    elif len(claimed) < HASH_DIGITS or not fingerprint.startswith(claimed):
         missing.append("the hash does not match the text")
     return ", ".join(missing)
 
@@ -267,53 +270,66 @@ def restore_place(post: Post, place: list[Any]) -> None:
     refresh_queue(post)
 
 
+class NewInQueue(NamedTuple):
+    """A post that an import has just created. is_flagged: whether it has the flag of its source."""
+
+    post_id: int
+    batch_id: int
+    fingerprint: str
+    version: str
+    generator: str
+    claimed_hash: str
+    stack: list[Any]
+    is_flagged: bool
+
+
 def admit_new_posts(
-    new: Iterable[tuple[dict[str, Any], dict[str, Any], bool]],
+    new: Sequence[NewInQueue],
     *,
+    status: str,
+    since: datetime,
     insert: Callable[[type[Model], list[dict[str, Any]], set[str]], object],
 ) -> None:
     """Add posts that an import has just created to the queue, with what their records alone say.
 
-    Checks, comparison and generators follow in the background. new: (columns of Post, columns of its Revision,
-    whether it has the flag of its source) of each, so that nothing is read. insert(model, rows, names): inserts a set
-    of rows (dicts of these columns), as the import's writer does.
+    Checks, comparison and generators follow in the background. status: of their texts. since: when it created them.
+    insert(model, rows, names): inserts a set of rows (dicts of these columns), as the import's writer does.
     """
-    new = list(new)
-    worth = _worths({post["generator"] for post, _, _ in new})
-    now = timezone.now()
+    worth = _worths({post.generator for post in new})
+    age = age_points(since, timezone.now())
     entries: list[dict[str, Any]] = []
-    labels: list[Label] = []
-    for post, head, is_flagged in new:
-        reasons, points, codes = _prepared_reasons(is_flagged, _unknown_origin(post))
-        of_generator = worth.get(post["generator"], 0)
-        age = age_points(head["created_at"], now)
-        stack = _names_of_stack(post["stack"])
-        pk = post["id"]
+    labels: list[dict[str, Any]] = []
+    for post in new:
+        unknown = _unknown_origin(post.generator, post.claimed_hash, post.fingerprint)
+        reasons, points, codes = _prepared_reasons(post.is_flagged, unknown)
+        of_generator = worth.get(post.generator, 0)
+        stack = _names_of_stack(post.stack)
+        pk = post.post_id
         entries.append(
             {
                 "post_id": pk,
-                "fingerprint": head["fingerprint"],
+                "fingerprint": post.fingerprint,
                 "points": points + of_generator + age,
                 "text_points": points,
                 "generator_points": of_generator,
                 "age_points": age,
                 "reasons": reasons,
-                "waiting_since": head["created_at"],
-                "status": head["status"],
-                "version": head["version"],
+                "waiting_since": since,
+                "status": status,
+                "version": post.version,
                 "live_version": "",
                 "is_back": False,
                 "stack": stack,
                 "words": None,
-                "generator": post["generator"],
-                "batch_id": post["last_batch_id"],
+                "generator": post.generator,
+                "batch_id": post.batch_id,
                 "is_complete": False,
             }
         )
-        labels += [(_OF_REASON, code, pk) for code in codes]
-        labels += [(_OF_STACK, name, pk) for name in dict.fromkeys(stack) if name]
+        labels += [{"kind": _OF_REASON, "name": code, "entry_id": pk} for code in codes]
+        labels += [{"kind": _OF_STACK, "name": name, "entry_id": pk} for name in dict.fromkeys(stack) if name]
     insert(QueueEntry, entries, set(entries[0]))
-    insert(QueueLabel, [dict(zip(LABEL, label, strict=True)) for label in labels], set(LABEL))
+    insert(QueueLabel, labels, set(LABEL))
 
 
 def admit_posts(ids: Iterable[int]) -> None:

@@ -16,8 +16,7 @@ from posts.operations.source_links import note_links, note_places, refresh_links
 from posts.operations.transitions import take_steps
 from posts.records.schema import RecordDict
 from posts.records.versions import next_version
-from posts.rendering.images import UPLOADS_PATH
-from posts.review_queue.ranking import admit_new_posts, admit_posts
+from posts.review_queue.ranking import NewInQueue, admit_new_posts, admit_posts
 
 if TYPE_CHECKING:
     from posts.importing.plan import ChangedPost, ChunkPlan, HoldChange, Incoming, NewPost
@@ -74,15 +73,15 @@ class BatchWriter:
         """Insert rows."""
         raise NotImplementedError
 
-    def insert_posts(self, posts: list[Columns], records: list[RecordRows]) -> None:
-        """Insert posts. posts: the columns of each that don't come from its record."""
-        self._insert(Post, [rows.columns.post | own for own, rows in zip(posts, records, strict=True)])
-
-    def insert_children(self, pairs: list[tuple[int, RecordRows]]) -> None:
-        """Insert images and checklist items of new posts. pairs: (post id, RecordRows)."""
+    def insert_new(self, new: list[tuple["NewPost", int, int]]) -> None:
+        """Insert posts with their revisions, images and checklist items. new: (NewPost, post id, revision id)."""
+        rows = [self._new_rows(*item) for item in new]
+        records = [(post_id, item.incoming.rows) for item, post_id, _ in new]
+        self._insert(Post, [record.columns.post | post for (post, _), (_, record) in zip(rows, records, strict=True)])
+        self._insert(Revision, [revision for _, revision in rows])
         for model, kind in CHILDREN:
-            if rows := [(post_id, *row) for post_id, rows in pairs for row in getattr(rows.columns, kind)]:
-                self.insert(Table(model, self.connection, child_columns(model)), rows)
+            if children := [(post_id, *row) for post_id, record in records for row in getattr(record.columns, kind)]:
+                self.insert(Table(model, self.connection, child_columns(model)), children)
 
     def update(self, table: Table, key: str, rows: Iterable[DriverRow]) -> None:
         """Set the columns of `table` other than `key` on the rows whose `key` matches."""
@@ -99,38 +98,12 @@ class BatchWriter:
             self.update(table, "id", table.rows(values))
 
     def _write_created(self, created: list["NewPost"]) -> None:
-        # The JSON of a text has the address as it is, and is searched at once.
-        note_used_pictures(incoming.record for incoming, *_ in created if UPLOADS_PATH in incoming.rows.snapshot)
+        note_used_pictures(incoming.record for incoming, *_ in created if incoming.rows.has_uploads)
         post_ids = self.take_ids(Post, len(created))
         revision_ids = self.take_ids(Revision, len(created))
-        posts, revisions = [], []
-        for (incoming, slug, version, _), post_id, revision_id in zip(created, post_ids, revision_ids, strict=True):
-            head = self._head(incoming, version)
-            posts.append(
-                self._imported(incoming, head, revision_id)
-                | {
-                    "id": post_id,
-                    "source_id": incoming.source_id,
-                    "slug": slug,
-                    "live_revision_id": None,
-                    "live_approval_id": None,
-                    "needs_human_review": _asks_for_person(incoming.rows.brief),
-                    "held": bool(incoming.holds),
-                    "closed_until_decided": False,
-                    "withdrawn_at": None,
-                    "replaced_by_id": None,
-                    "first_published_at": None,
-                    "last_published_at": None,
-                    "first_batch_id": self.batch_id,
-                    "created_at": self.now,
-                }
-            )
-            revisions.append(self._revision(head, post_id, revision_id))
         self.created = pairs = [(post_id, incoming) for (incoming, *_), post_id in zip(created, post_ids, strict=True)]
-        records = [incoming.rows for _, incoming in pairs]
-        self.insert_posts(posts, records)
-        self._insert(Revision, revisions)
-        self.insert_children(list(zip(post_ids, records, strict=True)))
+        new = list(zip(created, post_ids, revision_ids, strict=True))
+        self.insert_new(new)
         self._raise_flags(pairs)
         self._insert_holds([(post_id, incoming.holds) for post_id, incoming in pairs])
         FormerSlug.objects.bulk_create(
@@ -138,11 +111,44 @@ class BatchWriter:
             for (*_, former_slugs), post_id in zip(created, post_ids, strict=True)
             for slug in former_slugs
         )
-        for post, rows in zip(posts, records, strict=True):
-            post["generator"], post["claimed_hash"] = rows.generator, rows.brief.get("hash", "")
-            post["stack"] = rows.brief.get("stack", [])
-        flagged = [post["needs_human_review"] for post in posts]
-        admit_new_posts(list(zip(posts, revisions, flagged, strict=True)), insert=self._insert)
+        admitted = [self._admitted(*item) for item in zip(created, post_ids, strict=True)]
+        _, revision = self._new_rows(*new[0])
+        admit_new_posts(admitted, status=revision["status"], since=self.now, insert=self._insert)
+
+    def _new_rows(self, new: "NewPost", post_id: int, revision_id: int) -> tuple[Columns, Columns]:
+        """Return the columns of a new post that don't come from its record, and those of its revision."""
+        incoming = new.incoming
+        head = self._head(incoming, new.version)
+        post = self._imported(incoming, head, revision_id) | {
+            "id": post_id,
+            "source_id": incoming.source_id,
+            "slug": new.slug,
+            "live_revision_id": None,
+            "live_approval_id": None,
+            "needs_human_review": asks_for_person(incoming.rows.brief),
+            "held": bool(incoming.holds),
+            "closed_until_decided": False,
+            "withdrawn_at": None,
+            "replaced_by_id": None,
+            "first_published_at": None,
+            "last_published_at": None,
+            "first_batch_id": self.batch_id,
+            "created_at": self.now,
+        }
+        return post, self._revision(head, post_id, revision_id)
+
+    def _admitted(self, new: "NewPost", post_id: int) -> NewInQueue:
+        incoming, brief = new.incoming, new.incoming.rows.brief
+        return NewInQueue(
+            post_id,
+            batch_id=self.batch_id,
+            fingerprint=incoming.fingerprint,
+            version=new.version,
+            generator=incoming.rows.generator,
+            claimed_hash=brief.get("hash", ""),
+            stack=brief.get("stack", []),
+            is_flagged=asks_for_person(brief),
+        )
 
     def _insert_holds(self, pairs: Iterable[tuple[int, Iterable["Hold"]]]) -> None:
         """Insert holds. pairs: (post id, Holds)."""
@@ -165,7 +171,7 @@ class BatchWriter:
             Post.objects.filter(pk__in=changed).update(held=is_held)
 
     def _write_updated(self, updated: list["ChangedPost"]) -> None:
-        note_used_pictures(incoming.record for incoming, *_ in updated if UPLOADS_PATH in incoming.rows.snapshot)
+        note_used_pictures(incoming.record for incoming, *_ in updated if incoming.rows.has_uploads)
         revision_ids = self.take_ids(Revision, len(updated))
         posts, revisions = [], []
         for (incoming, post, version), revision_id in zip(updated, revision_ids, strict=True):
@@ -265,7 +271,7 @@ class BatchWriter:
         flags = [
             {"post_id": post_id, "fingerprint": incoming.fingerprint, **common}
             for post_id, incoming in pairs
-            if _asks_for_person(incoming.rows.brief)
+            if asks_for_person(incoming.rows.brief)
         ]
         self._insert(ReviewFlag, flags, {"post_id", "fingerprint", *common})
 
@@ -286,5 +292,6 @@ class BatchWriter:
         }
 
 
-def _asks_for_person(record: RecordDict) -> bool:
+def asks_for_person(record: RecordDict) -> bool:
+    """Return whether the source of a record asks for a person's review."""
     return bool(record.get("flags", {}).get("needs_human_review"))

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Field
 
+from posts.importing.writers.rows import SIZE
+
 Row = TypeVar("Row")
 # Makes of a value what stands for it in a row: its size, then its bytes.
 Encoder = Callable[[Any], bytes]
@@ -23,7 +25,7 @@ PART_ROWS = 64
 PROBED = 64
 
 _NULL = b"\xff\xff\xff\xff"
-_size = Struct("!i").pack
+_size = SIZE.pack
 _count = Struct("!h").pack
 _numbers = {"smallint": Struct("!ih"), "integer": Struct("!ii"), "bigint": Struct("!iq")}
 _FIRST_DAY = date(2000, 1, 1).toordinal()

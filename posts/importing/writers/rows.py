@@ -1,10 +1,11 @@
 """The rows of a record without ids, ready for the driver; made while the database works on other rows."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import itemgetter
-from typing import Any, NamedTuple, Self
+from struct import Struct
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import DateField, Field, Model
@@ -16,11 +17,21 @@ from posts.models.fields import OrderedJSONField
 from posts.models.image_source import image_columns
 from posts.models.post import post_columns
 from posts.records.schema import RecordDict
+from posts.rendering.images import UPLOADS_PATH
+
+if TYPE_CHECKING:
+    from posts.importing.plan import Incoming
 
 # The columns of one row, by attribute.
 Columns = dict[str, Any]
 # The keys of a record that planning and writing read.
 BRIEF = ("source_id", "title", "slug", "stack", "view_count", "revision", "hash", "flags")
+# Columns of a new post and of its revision that a row of the source decides alone, beside record_columns().
+MADE_OF_POST = ("source_id", "import_fingerprint", "import_line_hash", "needs_human_review")
+MADE_OF_REVISION = ("version", "fingerprint", "snapshot")
+# What stands before each value of a row for COPY.
+SIZE = Struct("!i")
+_UPLOADS = UPLOADS_PATH.encode()
 # A row in the order of a table's columns, ready for the driver.
 DriverRow = tuple[Any, ...]
 
@@ -41,13 +52,13 @@ class Table:
 
     def rows(self, values: Iterable[Columns]) -> list[DriverRow]:
         """Return the rows for the driver."""
-        if not self._preparations:
-            return [self._take(row) for row in values]
-        rows = [list(self._take(row)) for row in values]
+        rows = list(map(self._take, values))
+        if not self._preparations or not rows:
+            return rows
+        columns: list[Iterable[Any]] = list(zip(*rows, strict=True))
         for at, prepare in self._preparations:
-            for row in rows:
-                row[at] = prepare(row[at])
-        return [tuple(row) for row in rows]
+            columns[at] = map(prepare, columns[at])
+        return list(zip(*columns, strict=True))
 
 
 def _preparation(field: Field[Any, Any], connection: BaseDatabaseWrapper) -> Callable[[Any], Any] | None:
@@ -73,27 +84,44 @@ def _json_text(value: object) -> str:
 class RecordRows:
     """A canonical record dict as columns, with all JSON as text.
 
-    snapshot: that of its revision. brief: the record without long texts, for decisions about it. generator: who wrote
-    it, by its payload. copied: the rows for COPY; then the columns are made again if somebody needs them.
+    brief: the record without long texts, for decisions about it. generator: who wrote it, by its payload. has_uploads:
+    whether it may show uploaded pictures. copied: the rows for COPY; then the others are made again if somebody needs
+    them.
     """
 
-    snapshot: str
     brief: RecordDict
     generator: str
+    has_uploads: bool
     copied: "CopiedRows | None" = None
+    _json: bytes | None = None
     _columns: "RecordColumns | None" = None
 
     @classmethod
     def of(cls, record: RecordDict) -> Self:
         columns = RecordColumns.of(record)
-        snapshot = _json_text({key: value for key, value in record.items() if key != "slug"})
+        json = to_json({key: value for key, value in record.items() if key != "slug"})
         brief = {key: record[key] for key in BRIEF if key in record}
-        return cls(snapshot, brief, columns.post["generator"], None, columns)
+        # The JSON of a text has addresses as they are, and is searched at once.
+        return cls(brief, columns.post["generator"], _UPLOADS in json, None, json, columns)
+
+    @property
+    def json(self) -> bytes:
+        """Return the snapshot of its revision, in UTF-8."""
+        if self._json is None:
+            if self.copied is None:
+                raise RuntimeError("A record has its JSON or its rows.")
+            self._json = self.copied.json()
+        return self._json
+
+    @property
+    def snapshot(self) -> str:
+        """Return the same as text."""
+        return self.json.decode()
 
     @property
     def record(self) -> RecordDict:
         """Return the record. A snapshot has no slug."""
-        record: RecordDict = from_json(self.snapshot)
+        record: RecordDict = from_json(self.json)
         return record | {"slug": self.brief["slug"]} if "slug" in self.brief else record
 
     @property
@@ -104,35 +132,45 @@ class RecordRows:
         return self._columns
 
     def replace_columns(self, copied: "CopiedRows") -> None:
-        """Hold the rows for COPY in place of the columns."""
-        self.copied, self._columns = copied, None
+        """Hold the rows for COPY in place of all others."""
+        self.copied, self._json, self._columns = copied, None, None
 
     def packed(self) -> tuple[Any, ...]:
         """Return the same as values that cost little to hand to another process."""
         columns = self._columns
         return (
-            self.snapshot, self.brief, self.generator, self.copied and tuple(self.copied),
+            self.brief, self.generator, self.has_uploads, self.copied and tuple(self.copied), self._json,
             columns and (*columns.post.values(), columns.images, columns.items),
         )  # fmt: skip
 
     @classmethod
     def unpacked(cls, values: tuple[Any, ...]) -> Self:
         """Return the RecordRows from packed()."""
-        snapshot, brief, generator, copied, columns = values
+        brief, generator, has_uploads, copied, json, columns = values
         return cls(
-            snapshot, brief, generator, copied and CopiedRows(*copied), columns and RecordColumns.unpacked(columns)
-        )
+            brief, generator, has_uploads, copied and CopiedRows(*copied), json,
+            columns and RecordColumns.unpacked(columns),
+        )  # fmt: skip
 
 
 class CopiedRows(NamedTuple):
-    """The values of a record's rows for COPY, without those that only the database knows.
+    """The values of the rows of a new post for COPY, without those that only the database knows.
 
-    post: one row, of record_columns(). images, items: rows of what follows the post in child_columns().
+    post: one row, of MADE_OF_POST and record_columns(). revision: one row, of MADE_OF_REVISION. images, items: rows of
+    what follows the post in child_columns().
     """
 
     post: bytes
+    revision: bytes
     images: list[bytes]
     items: list[bytes]
+
+    def json(self) -> bytes:
+        """Return the snapshot in the row of the revision: its last value."""
+        at = 0
+        for _ in MADE_OF_REVISION[:-1]:
+            at += SIZE.size + SIZE.unpack_from(self.revision, at)[0]
+        return self.revision[at + SIZE.size :]
 
 
 @dataclass(slots=True)
@@ -166,8 +204,8 @@ class RecordColumns:
         return cls(dict(zip(record_columns(), post, strict=True)), images, items)
 
 
-# Makes the rows for COPY of records' columns.
-Encode = Callable[[list[RecordColumns]], list[CopiedRows]]
+# Makes the rows for COPY of posts that seem to be new.
+Encode = Callable[[Sequence["Incoming"]], list[CopiedRows]]
 
 
 @cache
