@@ -1,14 +1,12 @@
 """Finds the post, or another row, of an admin address."""
 
-from functools import lru_cache
 from typing import Any, TypeVar
 
-from django.db import connection
 from django.db.models import Model, OuterRef, QuerySet
 from django.http import Http404
 
 from posts.admin.lists import MAX_ID, number_in
-from posts.db.prepared_query import PreparedQuery
+from posts.db.prepared_query import prepared
 from posts.models import Post
 
 Row = TypeVar("Row", bound=Model)
@@ -17,17 +15,16 @@ Row = TypeVar("Row", bound=Model)
 def find_post(object_id: object) -> Post:
     """Return the post of an address, with its texts; Http404 for an invalid key ("123abc", "-1", 2**63)."""
     number = number_in(object_id)
-    post: Post | None = _query(connection.vendor).first(number=number) if number is not None else None
+    post: Post | None = _post.first(number=number) if number is not None else None
     if post is None:
         raise Http404("No post has this number.")
     return post
 
 
-@lru_cache(maxsize=2)
-def _query(vendor: str) -> PreparedQuery:
+@prepared(number=int)
+def _post(number: int) -> QuerySet[Post]:
     posts = Post.objects.with_texts().with_flagged_at().with_last_decision(about=OuterRef("head_revision__fingerprint"))
-    posts = posts.select_related("first_batch", "head_revision__author", "known_generator")
-    return PreparedQuery(lambda number: posts.filter(pk=number), number=int)
+    return posts.select_related("first_batch", "head_revision__author", "known_generator").filter(pk=number)
 
 
 def found(rows: QuerySet[Row], object_id: Any, what: str) -> Row:

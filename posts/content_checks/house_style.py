@@ -4,14 +4,16 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, QuerySet
 
 from posts.content_checks.languages import language_code
 from posts.content_checks.registry import Told, Unread, check, outside_input
 from posts.content_checks.text import PASSAGES, CheckedText, Spot, spot_of
 from posts.content_checks.vale import ALL_SECONDS, CODE, RULE_SECONDS, Match, Rule, RuleRefused, Unit, read_rule
+from posts.db.prepared_query import prepared
 from posts.models import StyleRule
 from posts.records.schema import RecordDict
 from posts.rendering.blocks import Block
@@ -57,13 +59,23 @@ def state_of_house_style() -> str:
 
     Whoever asks for the keys of the checks calls it, so that the checks themselves ask the database nothing.
     """
-    rows = StyleRule.objects.filter(is_on=True, problem="").aggregate(Count("pk"), Max("changed_at"))
-    state = hashlib.sha256(repr(sorted(rows.items())).encode()).hexdigest()[:16] if rows["pk__count"] else "none"
+    counted = next(iter(_counted.rows()), None)
+    state = "none"
+    if counted:
+        named = [("changed_at__max", counted[1]), ("pk__count", counted[0])]
+        state = hashlib.sha256(repr(named).encode()).hexdigest()[:16]
     if state != _style.state:
         # First the rules: with a newer state and older rules, results would be stored under the wrong key.
         _style.rules = [] if state == "none" else _read_rules()
         _style.state = state
     return state
+
+
+@prepared()
+def _counted() -> QuerySet[StyleRule, tuple[int, datetime]]:
+    """Return the number of rules in force and when the last of them was changed; no row without rules."""
+    rules = StyleRule.objects.filter(is_on=True, problem="").order_by().values("is_on")
+    return rules.annotate(rules=Count("pk"), last=Max("changed_at")).values_list("rules", "last")
 
 
 outside_input(HOUSE_STYLE, state_of_house_style)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from posts.content_checks.code import CODE_SYNTAX, BlockResult, block_results
@@ -29,6 +30,7 @@ from posts.content_checks.registry import (
 )
 from posts.content_checks.residue import WIKI_LINK
 from posts.content_checks.text import CheckedText
+from posts.db.prepared_query import prepared
 from posts.models import CheckResult, HoldReason, Post, Revision, SourcePlace, StyleException, TextSketch
 from posts.records.schema import RecordDict
 from posts.related.near_duplicates import near_duplicates_of
@@ -66,12 +68,17 @@ class Stored:
     @classmethod
     def of(cls, revision: Revision) -> "Stored":
         """Read what is stored of a Revision. A page that shows several parts of it reads it once."""
-        return cls(list(CheckResult.objects.filter(fingerprint=revision.fingerprint).order_by("pk")), check_keys())
+        return cls(_stored.objects(fingerprint=revision.fingerprint), check_keys())
 
     @property
     def best(self) -> CheckResult | None:
         """The row of today's checks, else the newest."""
         return _best_of(self.rows, checks_key(self.keys)) if self.rows else None
+
+
+@prepared(fingerprint=str)
+def _stored(fingerprint: str) -> QuerySet[CheckResult]:
+    return CheckResult.objects.filter(fingerprint=fingerprint).order_by("pk")
 
 
 def results_of(revision: Revision, stored: Stored | None = None) -> Results:

@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache
 from types import SimpleNamespace
 from typing import Any
 
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.sqlite3.base import SQLiteCursorWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
@@ -115,6 +115,39 @@ class PreparedQuery:
     def first(self, **values: Any) -> Any:
         """Return the first of objects(), or None."""
         return next(iter(self.objects(**values)), None)
+
+
+class Prepared:
+    """A function that makes a queryset, as a PreparedQuery of each engine from its first call on."""
+
+    def __init__(self, make: Callable[..., QuerySet[Any, Any]], kinds: Mapping[str, type]) -> None:
+        self._make, self._kinds = make, kinds
+        self._queries: dict[str, PreparedQuery] = {}
+
+    @property
+    def query(self) -> PreparedQuery:
+        """The PreparedQuery of the engine in use."""
+        vendor = connections[DEFAULT_DB_ALIAS].vendor
+        if (query := self._queries.get(vendor)) is None:
+            query = self._queries[vendor] = PreparedQuery(self._make, **self._kinds)
+        return query
+
+    def objects(self, **values: Any) -> list[Any]:
+        """Return PreparedQuery.objects() of these values."""
+        return self.query.objects(**values)
+
+    def rows(self, **values: Any) -> list[tuple[Any, ...]]:
+        """Return PreparedQuery.rows() of these values."""
+        return self.query.rows(**values)
+
+    def first(self, **values: Any) -> Any:
+        """Return PreparedQuery.first() of these values."""
+        return self.query.first(**values)
+
+
+def prepared(**kinds: type) -> Callable[[Callable[..., QuerySet[Any, Any]]], Prepared]:
+    """Turn a function that makes a queryset of its arguments into a Prepared. kinds: as a PreparedQuery takes them."""
+    return lambda make: Prepared(make, kinds)
 
 
 def _names_of_columns(found: Mapping[str, Any], columns: Sequence[Any], path: str = "") -> dict[int, str]:

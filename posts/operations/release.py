@@ -2,9 +2,10 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from posts.db.prepared_query import prepared
 from posts.errors import LONG_WORDS, PageMoved, Refused, checked_words, require, require_within_limits
 from posts.listing.article_html import store_article
 from posts.models import DecisionEvent, Post, Release, Review, Revision
@@ -139,21 +140,22 @@ def rollback_targets(post: Post) -> list[Revision]:
     """Return the approved texts that readers saw before the live one, latest first: a list of Revision."""
     if post.live_revision_id is None:
         return []
+    releases = _approved_releases.rows(post=post.pk, but=post.released_revision.fingerprint)
+    latest_first = list(dict.fromkeys(revision for (revision,) in releases))
+    texts = Revision.objects.in_bulk(latest_first)
+    return [texts[pk] for pk in latest_first]
+
+
+@prepared(post=int, but=str)
+def _approved_releases(post: int, but: str) -> QuerySet[Release, tuple[int]]:
     approvals = Review.objects.filter(
         revision=OuterRef("revision"),
         fingerprint=OuterRef("revision__fingerprint"),
         outcome=Review.Outcome.APPROVED,
         revoked_at=None,
     )
-    releases = (
-        post.releases.filter(Exists(approvals), revision__status=Revision.Status.APPROVED)
-        .exclude(revision__fingerprint=post.released_revision.fingerprint)
-        .order_by("-pk")
-        .values_list("revision", flat=True)
-    )
-    latest_first = list(dict.fromkeys(releases))
-    texts = Revision.objects.in_bulk(latest_first)
-    return [texts[pk] for pk in latest_first]
+    releases = Release.objects.filter(Exists(approvals), post=post, revision__status=Revision.Status.APPROVED)
+    return releases.exclude(revision__fingerprint=but).order_by("-pk").values_list("revision")
 
 
 def rollback_target(post: Post) -> Revision | None:

@@ -22,6 +22,7 @@ from django.db import connection, transaction
 from django.db.models import BooleanField, Case, Count, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Length
 
+from posts.db.prepared_query import prepared
 from posts.models import ParagraphCount, Post, Revision, SketchBand, TextSketch, TextTwin
 from posts.records.schema import RecordDict
 
@@ -404,14 +405,24 @@ def _measured(
                 yield mine, pk, jaccard(shingles[mine], other)
 
 
-def near_duplicates_of(post: Post, limit: int = 10) -> list[TextTwin]:
+# So many near-duplicates of a post a page shows at most.
+MOST_SHOWN = 10
+
+
+def near_duplicates_of(post: Post, limit: int = MOST_SHOWN) -> list[TextTwin]:
     """Return at most `limit` [TextTwin] of a post with titles and ids of the others, most similar first.
 
     Empty for a post that the background has not compared yet.
     """
-    near_duplicates = TextTwin.objects.filter(post=post.pk).select_related("twin")
-    near_duplicates = near_duplicates.only("similarity", "twin__source_id", "twin__title")
-    return list(near_duplicates.order_by("-similarity", "twin")[:limit])
+    return _near_duplicates.objects(post=post.pk)[:limit]
+
+
+@prepared(post=int)
+def _near_duplicates(post: int) -> QuerySet[TextTwin]:
+    found = (
+        TextTwin.objects.filter(post=post).select_related("twin").only("similarity", "twin__source_id", "twin__title")
+    )
+    return found.order_by("-similarity", "twin")[:MOST_SHOWN]
 
 
 def near_duplicates_that_count() -> QuerySet[TextTwin]:

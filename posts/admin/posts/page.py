@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from django import forms
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils.safestring import SafeString
 
@@ -22,6 +23,7 @@ from posts.admin.review.state import approving_does, holds_of, review_state
 from posts.content_checks import failed_required
 from posts.content_checks.registry import Finding, Results, Unread, instant_results
 from posts.content_checks.stored import findings_beside_text, uncompared, without_exceptions
+from posts.db.prepared_query import prepared
 from posts.models import (
     Post,
     PostHold,
@@ -287,8 +289,7 @@ class PostState:
 
 def post_state(post: Post, user: User, panel: Panel, checked: Results) -> PostState:
     """Return what the page of a post shows beside the form. checked: what the checks say of the proposed text."""
-    flags = list(post.review_flags.filter(cleared_at=None).select_related("raised_by"))
-    head = post.head_revision
+    flags, head = _open_flags.objects(post=post.pk), post.head_revision
     may = {name: user.has_perm(f"posts.{codename}") for name, codename in MAY.items()}
     outside = outside_words(user, post)
     for name in ("decide", "release"):
@@ -327,6 +328,11 @@ def post_state(post: Post, user: User, panel: Panel, checked: Results) -> PostSt
         outside=outside,
         may_purge=user.is_superuser,
     )
+
+
+@prepared(post=int)
+def _open_flags(post: int) -> QuerySet[ReviewFlag]:
+    return ReviewFlag.objects.filter(post=post, cleared_at=None).select_related("raised_by")
 
 
 def _deciding(

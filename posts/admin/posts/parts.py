@@ -3,12 +3,13 @@
 import json
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from posts.models import AuditEntry, Post, ScheduledRelease
+from posts.db.prepared_query import prepared
+from posts.models import AuditEntry, Post, Release, ScheduledRelease
 
 ENTRIES_SHOWN = 10
 
@@ -29,11 +30,15 @@ def flag_button(post: Post) -> SafeString:
 
 def plans_of(post: Post) -> list[ScheduledRelease]:
     """Return what `admin/posts/release/_plans.html` needs: waiting plans, and refused ones without a later release."""
-    last = post.releases.order_by("-pk").values_list("made_at", flat=True).first()
-    plans = post.scheduled_releases.select_related("revision").defer("revision__snapshot")
-    is_refused = Q(state="refused", **({"settled_at__gt": last} if last else {}))
     # Both in their own order.
-    return sorted(plans.filter(Q(state="waiting") | is_refused), key=lambda plan: plan.state != "waiting")
+    return sorted(_plans.objects(post=post.pk), key=lambda plan: plan.state != "waiting")
+
+
+@prepared(post=int)
+def _plans(post: int) -> QuerySet[ScheduledRelease]:
+    later = Release.objects.filter(post=OuterRef("post"), made_at__gte=OuterRef("settled_at"))
+    plans = ScheduledRelease.objects.filter(post=post).select_related("revision").defer("revision__snapshot")
+    return plans.filter(Q(state="waiting") | Q(~Exists(later), state="refused"))
 
 
 def both_texts(post: Post, fingerprint: str) -> list[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.urls import reverse
 
@@ -11,6 +12,7 @@ from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
 from posts.admin.posts.releases import row_of
 from posts.admin.trail import post_trail
+from posts.db.prepared_query import prepared
 from posts.models import Post, PreviewLink
 from posts.operations.preview_links import (
     DAYS,
@@ -27,8 +29,13 @@ DAYS_FIRST = 7
 
 def links_of(post: Post) -> list[PreviewLink]:
     """Return the newest links of a post with their makers, in one query."""
-    links = post.preview_links.select_related("revision", "made_by", "revoked_by").defer("revision__snapshot")
-    return list(links[:LINKS_SHOWN])
+    return _links.objects(post=post.pk)
+
+
+@prepared(post=int)
+def _links(post: int) -> QuerySet[PreviewLink]:
+    links = PreviewLink.objects.filter(post=post).select_related("revision", "made_by", "revoked_by")
+    return links.defer("revision__snapshot")[:LINKS_SHOWN]
 
 
 class PreviewLinksPage(AdminPage):

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
@@ -15,6 +17,7 @@ from posts.admin.lookup import find_post
 from posts.admin.pages import AdminPage
 from posts.admin.people import person_of
 from posts.admin.posts.record_form import TYPED, record_forms
+from posts.db.prepared_query import prepared
 from posts.errors import Refused
 from posts.models import Post, UnsavedText
 from posts.operations.unsaved_texts import WINDOW, discard_unsaved_text, keep_unsaved_text, right_to_keep
@@ -54,7 +57,7 @@ def unsaved_on_page(request: HttpRequest, post: Post | None, opened: RecordDict)
     if request.method == "POST":
         # The form that comes back with errors is the window that it was.
         unsaved.window, unsaved.replaces = windows_in(request).values()
-    kept = UnsavedText.objects.of(person_of(request), post).first()
+    kept = _kept_by(person_of(request), post)
     if kept is None or kept.window in (unsaved.window, unsaved.replaces):
         return unsaved
     if request.method != "POST" and "restore" in request.GET:
@@ -65,6 +68,18 @@ def unsaved_on_page(request: HttpRequest, post: Post | None, opened: RecordDict)
         unsaved.offered = kept
     unsaved.has_moved = post is not None and kept.sent().get("head") != str(post.head_revision_id)
     return unsaved
+
+
+def _kept_by(person: User, post: Post | None) -> UnsavedText | None:
+    if post is None:
+        return UnsavedText.objects.of(person, None).first()
+    kept: UnsavedText | None = _kept_about.first(person=person.pk, post=post.pk)
+    return kept
+
+
+@prepared(person=int, post=int)
+def _kept_about(person: int, post: int) -> QuerySet[UnsavedText]:
+    return UnsavedText.objects.filter(owner=person, post=post)
 
 
 def is_saved(kept: UnsavedText, post: Post | None, opened: RecordDict) -> bool:
