@@ -229,6 +229,15 @@ def test_an_import_of_the_same_post_is_refused_and_keeps_nothing_of_it(everywher
     assert not Post.objects.filter(source_id="zebraquartz-1").exists()
 
 
+def test_a_large_import_brings_nothing_of_a_purged_post_back_either():
+    post = make_post(title="Zebraquartz")
+    purge_post(post, by=None, why="x")
+    same, alike = RecordFactory(source_id=post.source_id), RecordFactory(slug=post.slug)
+    batch = import_records(same, alike, *(RecordFactory() for _ in range(20)))
+    assert (batch.created, batch.refused) == (21, 1)
+    assert not Post.objects.filter(slug=post.slug).exists()
+
+
 def test_a_text_that_readers_never_saw_leaves_no_sign_of_it(client):
     post = make_post()
     Post.objects.filter(pk=post.pk).update(first_batch=None, last_batch=None)

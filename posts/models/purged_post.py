@@ -1,8 +1,12 @@
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import models
 from django.db.models.functions import Now
+
+# So many digests are made at once, whether a site has purged posts or not.
+FEW = 8
 
 
 def digest_of_name(name: str) -> str:
@@ -41,9 +45,7 @@ class PurgedAddress(models.Model):
 
 def purged_addresses(slugs: Iterable[str]) -> set[str]:
     """Return those of `slugs` (or paths of an old site) that a purged post had."""
-    by_digest = {digest_of_name(slug): slug for slug in slugs}
-    found = PurgedAddress.objects.filter(digest__among=by_digest.keys()).values_list("digest", flat=True)
-    return {by_digest[digest] for digest in found}
+    return _named_in(PurgedAddress.objects.values_list("digest", flat=True), "digest", slugs)
 
 
 def is_gone(slug: str) -> bool:
@@ -53,6 +55,14 @@ def is_gone(slug: str) -> bool:
 
 def purged_identities(source_ids: Iterable[str]) -> set[str]:
     """Return those of `source_ids` that a purged post had."""
-    by_digest = {digest_of_name(source_id): source_id for source_id in source_ids}
-    found = PurgedPost.objects.filter(identity__among=by_digest.keys()).values_list("identity", flat=True)
-    return {by_digest[digest] for digest in found}
+    return _named_in(PurgedPost.objects.values_list("identity", flat=True), "identity", source_ids)
+
+
+def _named_in(digests: models.QuerySet[Any, str], column: str, names: Iterable[str]) -> set[str]:
+    """Return those of `names` whose digests are among these, which are those of `column`."""
+    names = list(names)
+    # Nearly all sites have none: to ask costs less than the digests of a whole chunk.
+    if len(names) > FEW and not digests.exists():
+        return set()
+    by_digest = {digest_of_name(name): name for name in names}
+    return {by_digest[digest] for digest in digests.filter(**{f"{column}__among": by_digest.keys()})}

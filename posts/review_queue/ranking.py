@@ -303,7 +303,7 @@ def admit_new_posts(
         unknown = _unknown_origin(post.generator, post.claimed_hash, post.fingerprint)
         reasons, points, codes = _prepared_reasons(post.is_flagged, unknown)
         of_generator = worth.get(post.generator, 0)
-        stack = _names_of_stack(post.stack)
+        stack, names = _prepared_stack(tuple(name for name in post.stack[:MAX_STACK] if isinstance(name, str)))
         pk = post.post_id
         entries.append(
             {
@@ -327,7 +327,7 @@ def admit_new_posts(
             }
         )
         labels += [{"kind": _OF_REASON, "name": code, "entry_id": pk} for code in codes]
-        labels += [{"kind": _OF_STACK, "name": name, "entry_id": pk} for name in dict.fromkeys(stack) if name]
+        labels += [{"kind": _OF_STACK, "name": name, "entry_id": pk} for name in names]
     insert(QueueEntry, entries, set(entries[0]))
     insert(QueueLabel, labels, set(LABEL))
 
@@ -426,8 +426,15 @@ def _entries(
     return entries, labels
 
 
-def _names_of_stack(stack: list[Any]) -> list[str]:
+def _names_of_stack(stack: Sequence[Any]) -> list[str]:
     return [" ".join(name.split())[:100] for name in stack[:MAX_STACK] if isinstance(name, str)]
+
+
+@lru_cache(maxsize=256)
+def _prepared_stack(stack: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return (its names as JSON, its names once each) of the stack of a new post. Most sites have few stacks."""
+    names = _names_of_stack(stack)
+    return dump_json(names), tuple(name for name in dict.fromkeys(names) if name)
 
 
 def _worths(generators: Collection[str]) -> dict[str, int]:
