@@ -5,12 +5,14 @@ import gc
 import os
 import shutil
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from _pytest.runner import runtestprotocol
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test.utils import override_settings
+from django.utils import timezone
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from xdist.workermanage import WorkerController
@@ -162,15 +164,26 @@ def pytest_unconfigure(config):
 
 
 @pytest.fixture(autouse=True)
-def _fresh_cache():
+def _fresh_cache(monkeypatch):
     from django.core.cache import cache
 
     from posts.db import kept_parts, unchanged
+    from posts.page_cache import shared_cache
 
     cache.clear()
+    # A busy machine may stop this process for half a second, and then the cache would not be asked for ten.
+    monkeypatch.setattr(shared_cache, "SLOW_SECONDS", 5)
+    monkeypatch.setattr(shared_cache, "_silent_until", 0.0)
     # A test that is rolled back takes rows of the change log with it.
     unchanged.forget()
     kept_parts.forget()
+
+
+@pytest.fixture
+def still_moment(monkeypatch):
+    """Let all tries to sign in be at one moment: their first wait is two seconds, and a busy machine spends those."""
+    moment = timezone.now()
+    monkeypatch.setattr("posts.accounts.throttle.timezone", SimpleNamespace(now=lambda: moment))
 
 
 def _person(name, group):

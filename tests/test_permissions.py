@@ -51,7 +51,7 @@ from tests.factories import FORM_ALL_MET, approve, make_post, person
 from tests.test_admin import form_data
 from tests.trials import trial
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("still_moment")]
 PEOPLE = ("anonymous", "outsider", "editor", "reviewer", "staff", "superuser")
 # A program with a token that may do all that a token can.
 TOKEN = "token"

@@ -55,7 +55,7 @@ from posts.operations.house_style import RuleDraft, save_rule
 from posts.operations.run_job import run_job
 from tests.factories import ALL_MET, COMMAND_ALL_MET, approve, fresh, make_post, person
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("still_moment")]
 PASSWORD = "a long enough pass phrase"
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 STEP = "/admin/sign-in/second-step/"

@@ -238,6 +238,7 @@ def test_the_page_that_asks_who_is_there_leads_to_no_other_site(superuser):
         assert answer.url == reverse("admin:account")
 
 
+@pytest.mark.usefixtures("still_moment")
 def test_guessing_the_password_of_an_open_session_has_to_wait_too(superuser):
     client = signed_in()
     answers = [client.post(reverse("admin:confirm"), {"confirm-password": "wrong"}) for _ in range(6)]
@@ -285,6 +286,7 @@ def test_no_writing_of_a_form_exports_all_posts_without_the_password(form, super
     assert not AuditEntry.objects.filter(action="posts exported").exists()
 
 
+@pytest.mark.usefixtures("still_moment")
 def test_guessing_the_old_password_on_the_page_that_changes_it_has_to_wait_too(superuser):
     client = signed_in()
     new = {"new_password1": "quite another phrase", "new_password2": "quite another phrase"}

@@ -16,7 +16,7 @@ from posts.accounts.throttle import ACCOUNT, ADDRESS, PAIR, MustWait, begin_code
 from posts.models import AuditEntry, SignInTally
 from tests.test_operations_races import at_once, done
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("still_moment")]
 PASSWORD = "a long enough pass phrase"
 LOGIN = "/admin/login/"
 
