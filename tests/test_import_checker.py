@@ -56,6 +56,7 @@ def forking(monkeypatch):
 
 
 def test_a_child_process_finds_the_same_as_a_thread(known, monkeypatch):
+    monkeypatch.setattr(checking, "PIECE_ROWS", 2)
     found = []
     for forks in (False, True):
         monkeypatch.setattr(checking, "_can_fork", lambda forks=forks: forks)

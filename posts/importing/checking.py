@@ -26,6 +26,9 @@ from posts.importing.readers.base import Row
 from posts.importing.writers.rows import Encode, RecordRows
 from posts.models import ImportBatch, ImportIssue
 
+# Results are handed over in pieces of so many rows: one whole chunk takes as much memory again, and while it is read
+# Python lets no other thread work.
+PIECE_ROWS = 50
 Verdict = Incoming | Settled | RefusedRow
 # {identity: hash of the line imported last} of posts that are known already.
 Known = dict[str, str]
@@ -91,11 +94,14 @@ class _Child:
         """Return what the function in the child returns for a chunk; to be called by one thread."""
         try:
             send(self._pipe, ([_OF_ROW(row) for row in rows], known))
-            size = receive(self._pipe)
+            sizes = receive(self._pipe)
         except (EOFError, OSError):
-            size = None
-        if size is not None:
-            return [_unpacked(rows[at], kind, parts) for at, kind, *parts in self._sheet.read(size)]
+            sizes = None
+        if sizes is not None:
+            found: list[Verdict] = []
+            for some in self._sheet.read(sizes):
+                found += [_unpacked(rows[at], kind, parts) for at, kind, *parts in some]
+            return found
         # The system ended it, or the check itself failed. The same here says why, or helps.
         return [] if self._is_ended else self._check(rows, known)
 
@@ -116,7 +122,7 @@ class _Child:
 def _check_until_the_end(pipe: Connection, sheet: SharedSheet, check: Check) -> NoReturn:
     """Check what comes through the pipe until nobody holds its other end; this process never returns.
 
-    A result goes to the sheet, and its size through the pipe.
+    A result goes to the sheet, in pieces, and their sizes go through the pipe.
     """
     try:
         # The parent decides what a signal means.
@@ -127,10 +133,11 @@ def _check_until_the_end(pipe: Connection, sheet: SharedSheet, check: Check) -> 
             sent, known = receive(pipe)
             try:
                 rows = [Row(*parts) for parts in sent]
-                size = sheet.write(_parts(rows, check(rows, known)))
+                found = _parts(rows, check(rows, known))
+                sizes = sheet.write(found[at : at + PIECE_ROWS] for at in range(0, len(found), PIECE_ROWS))
             except Exception:  # the parent meets it again, and reports it
-                size = None
-            send(pipe, size)
+                sizes = None
+            send(pipe, sizes)
     finally:
         # Nothing of the parent may be ended here: no connection, no temporary file.
         os._exit(0)

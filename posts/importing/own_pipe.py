@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import pickle
+from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -31,7 +32,7 @@ def _pickled(value: Any) -> memoryview:
 
 
 class SharedSheet:
-    """Memory in which a child leaves a value of megabytes, and goes on. A full pipe would let it wait for the reader.
+    """Memory in which a child leaves megabytes of values, and goes on. A full pipe would let it wait for the reader.
 
     To be made before the child. Only for Linux.
     """
@@ -40,23 +41,29 @@ class SharedSheet:
         self.number = os.memfd_create("alphanode")
         self._buffer = bytearray()
 
-    def write(self, value: Any) -> int:
-        """Put a value in place of the last one; return its size, for read()."""
-        rest = _pickled(value)
-        size = len(rest)
-        while rest:
-            rest = rest[os.pwrite(self.number, rest, size - len(rest)) :]
-        return size
+    def write(self, values: Iterable[Any]) -> list[int]:
+        """Put values in place of the last ones; return their sizes, for read()."""
+        sizes: list[int] = []
+        for value in values:
+            rest = _pickled(value)
+            end = sum(sizes) + len(rest)
+            sizes.append(len(rest))
+            while rest:
+                rest = rest[os.pwrite(self.number, rest, end - len(rest)) :]
+        return sizes
 
-    def read(self, size: int) -> Any:
-        """Return the value that the other process has written."""
-        if size > len(self._buffer):
-            self._buffer = bytearray(size)
-        at = 0
-        with memoryview(self._buffer)[:size] as whole:
-            while at < size:
-                at += os.preadv(self.number, [whole[at:]], at)
-            return pickle.loads(whole)  # noqa: S301  # nosec B301 (from the same program)
+    def read(self, sizes: list[int]) -> Iterator[Any]:
+        """Yield the values that the other process has written."""
+        begin = 0
+        for size in sizes:
+            if size > len(self._buffer):
+                self._buffer = bytearray(size)
+            at = 0
+            with memoryview(self._buffer)[:size] as whole:
+                while at < size:
+                    at += os.preadv(self.number, [whole[at:]], begin + at)
+                yield pickle.loads(whole)  # noqa: S301  # nosec B301 (from the same program)
+            begin += size
 
     def close(self) -> None:
         """Give the memory back, as soon as the child does it too."""
