@@ -104,7 +104,12 @@ def be_measured(arguments):
     """Measure the site of this process's environment."""
     import django
 
+    from alphanode import collector
+
+    # As in a web process.
+    collector.rest()
     django.setup()
+    collector.resume()
     from django.contrib.auth.models import User
     from django.test import Client
 
