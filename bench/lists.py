@@ -46,10 +46,12 @@ def fill(count, texts, connection, now):
     from posts.models import Term
     from posts.search.backends import engine_for
     from posts.search.index import document_of
+    from posts.search.snippets import plain_words
     from posts.search.tokens import words_in
     from posts.synthesis import synthesize_record
 
-    documents = [document_of(synthesize_record(seed), []) for seed in range(texts)]
+    records = [synthesize_record(seed) for seed in range(texts)]
+    documents = [document_of(record, plain_words(record), []) for record in records]
     terms = {}
     for kind, number in TERMS.items():
         made = Term.objects.bulk_create(
@@ -65,6 +67,12 @@ def fill(count, texts, connection, now):
             ]
         )
         terms[kind] = [term.pk for term in made]
+    # As ListedText.terms has them: without topics, which no filter of a search offers.
+    counted = " || ' ' || ".join(
+        f"'{kind}:' || CAST({ids[0]} + (i * {PRIMES[kind]}) %% {len(ids)} AS TEXT)"
+        for kind, ids in terms.items()
+        if kind != "topic"
+    )
     at = seconds_before(connection, "(%s - i)")
     now = now.strftime("%Y-%m-%d %H:%M:%S")
     reviewer = User.objects.create_user("bench")
@@ -81,9 +89,14 @@ def fill(count, texts, connection, now):
             [now, count],
         ),
         (
-            "posts_listedtext (id, post_id, revision_id, published_at, reviewed_at, generator)",
-            f"i, i, i, {at}, {at}, 'bench'",
+            "posts_listedtext (id, post_id, revision_id, published_at, reviewed_at, generator, terms)",
+            f"i, i, i, {at}, {at}, 'bench', {counted}",
             [now, count, now, count],
+        ),
+        (
+            "posts_plaintext (post_id, number, summary, prose, code)",
+            "i, i, 'How a worker leaves.', CAST(%s AS TEXT), ''",
+            [text],
         ),
     ]
     engine = engine_for(connection)

@@ -106,8 +106,11 @@ def _copying(model, tables, shift):
     columns, values = [], []
     for field in filter(lambda field: field.column, model._meta.fields):
         columns.append(f'"{field.column}"')
-        if (isinstance(field, ForeignKey) and field.related_model in tables) or (
-            field.primary_key and not isinstance(field, ForeignKey)
+        if (
+            (isinstance(field, ForeignKey) and field.related_model in tables)
+            or (field.primary_key and not isinstance(field, ForeignKey))
+            # The key of a listed text, which is no reference.
+            or (model.__name__, field.name) == ("PlainText", "number")
         ):
             values.append(f'"{field.column}" + copy.nth * copy.apart')
         elif field.unique and isinstance(field, CharField | TextField | SlugField):

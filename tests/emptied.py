@@ -75,5 +75,7 @@ def _mend(verbosity: int, interactive: bool, database: str) -> None:
             values = ", ".join([one] * len(rows))
             cursor.execute(f"INSERT INTO {table} VALUES {values}", [value for row in rows for value in row])
         cursor.execute("DELETE FROM posts_search")
+        if connections[database].vendor == "sqlite":
+            cursor.execute("DELETE FROM posts_search_head")
         # What the triggers noted of the rows that went.
         cursor.execute("DELETE FROM posts_pagechange")

@@ -11,6 +11,7 @@ from posts.models import (
     AuditEntry,
     ListedText,
     Neighbour,
+    PlainText,
     Post,
     PostTerm,
     QueueEntry,
@@ -33,7 +34,7 @@ SHIFT = 100_000
 # of a site share a few terms; the copied terms are the many that hardly any post has.
 COPIED = (
     Revision, Review, Post, AuditEntry, ListedText, Neighbour, QueueEntry, Release, RenderedArticle, PostTerm,
-    SketchBand, TextTwin, SpellingKey, Term,
+    SketchBand, TextTwin, SpellingKey, PlainText, Term,
 )  # fmt: skip
 # What must differ in each copy, beside the ids.
 TOLD_APART = {
@@ -45,6 +46,7 @@ TOLD_APART = {
     (RenderedArticle, "renderer_version"): "{column} + copy",
     (SpellingKey, "key"): "{column} || '-' || copy",
     (SketchBand, "key"): "{column} + copy",
+    (PlainText, "number"): f"{{column}} + copy * {SHIFT}",
 }
 # Every copy is some hours older than its original, as the posts of a site are of many days.
 OLDER = {
@@ -117,4 +119,8 @@ def _copy_search(cursor, is_postgresql):
             f"INSERT INTO posts_search (rowid, title, terms, summary, body, facets) {_numbers(COPIES)} SELECT "
             f"rowid + copy * {SHIFT}, 'other' || copy, '', '', 'elsewhere' || copy % 50, '' "
             "FROM posts_search CROSS JOIN numbers"
+        )
+        cursor.execute(
+            f"INSERT INTO posts_search_head (rowid, title, terms, facets) {_numbers(COPIES)} SELECT "
+            f"rowid + copy * {SHIFT}, 'other' || copy, '', '' FROM posts_search_head CROSS JOIN numbers"
         )

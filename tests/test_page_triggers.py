@@ -411,7 +411,9 @@ NOT_SHOWN = {
 # Tables that no kept page shows anything of.
 NO_PAGE = {
     "posts_formerslug": "redirects are not kept",
+    "posts_formertermslug": "its term gets another slug at the same time",
     "posts_search": "posts.search.index notes what it writes there: SQLite has no triggers on a virtual table",
+    "posts_search_head": "the same",
     "posts_spellingkey": "the same",
     "posts_pagechange": "the log itself",
     "posts_finishedarticle": "what is stored is shown only with the values that it was made from",

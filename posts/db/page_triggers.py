@@ -149,9 +149,11 @@ WATCHED = (
     Watched("posts_generator", "kind", "SELECT 'lists switches'", on=("update", "delete")),
     Watched(
         "posts_listedtext",
-        "post_id revision_id published_at reviewed_at changed_at source_batch_id pictures line",
+        "post_id revision_id published_at reviewed_at changed_at source_batch_id pictures line terms",
         f"SELECT 'lists' UNION SELECT {_FILE.format(post='changed.post_id')} UNION SELECT 'post:' || changed.post_id",
     ),
+    # What a search shows of a text.
+    Watched("posts_plaintext", "number summary prose code", "SELECT 'lists'", key="post_id"),
     Watched(
         "posts_postterm",
         "term_id post_id published_at",

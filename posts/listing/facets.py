@@ -10,13 +10,14 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, QuerySet, Value
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.http import QueryDict
 
 from posts.db.prepared_query import PreparedQuery, planned_rows
 from posts.db.unchanged import Unchanged
 from posts.models import ListedText, PostTerm, Term
 from posts.page_cache.shared_cache import cache_get, cache_set
+from posts.search import Hits
 
 Kind = Term.Kind
 # The kinds that a form offers, in its order. A text has one level and one language, so those exclude each other.
@@ -56,13 +57,13 @@ class Group:
     @classmethod
     def of(cls, kind: Kind, terms: Iterable[Term], counts: dict[int, int], chosen: set[int]) -> "Group":
         """Return the Group of a kind: its chosen terms, then those that most posts have; levels in their own order."""
-        options = [
-            Option(term, counts.get(term.pk, 0), term.pk in chosen)
+        order = [
+            (term.pk not in chosen, -counts.get(term.pk, 0), term.name, term.pk, term)
             for term in terms
             if term.pk in counts or term.pk in chosen
         ]
-        options.sort(key=lambda option: (-option.is_chosen, -option.count, option.term.name))
-        options = options[:OPTIONS_SHOWN]
+        order.sort()
+        options = [Option(term, -count, not is_other) for is_other, count, _, _, term in order[:OPTIONS_SHOWN]]
         if kind == Kind.DIFFICULTY:
             options.sort(key=lambda option: (LEVELS.get(option.term.key, len(LEVELS)), option.term.name))
         return cls(str(kind), kind.label, kind in SINGLE, options)
@@ -147,35 +148,40 @@ def list_groups(main: Term | None, selection: ChosenTerms) -> tuple[list[Group],
     return _groups(counts, main, selection, lambda kind: _counts(_without(terms, kind, main))[0]), found
 
 
-def search_groups(
-    posts: Sequence[int], selection: ChosenTerms, beside: Sequence[int], kept: Unchanged | None = None
-) -> list[Group]:
-    """Return the Groups that filter a search which found `posts`.
+def search_groups(hits: Hits, selection: ChosenTerms, kept: Unchanged | None = None) -> list[Group]:
+    """Return the Groups that filter a search, from the terms that it read of what it found.
 
-    beside: the posts that it finds without the chosen terms of SINGLE kinds; empty if none is chosen. In them the
-    options beside a chosen one are counted, in one statement for all kinds. kept: what the process keeps, if a
-    statement has confirmed it.
+    The options beside a chosen one of SINGLE kinds are counted in the posts that it finds without those. kept: what
+    the process keeps, if a statement has confirmed it.
     """
     known: dict[int, Term] = kept.get("terms of searches", dict) if kept else {}
-    if not beside:
-        return _groups(_count(posts), None, selection, lambda kind: {}, known)
-    counts: list[tuple[int, str, int]] = []
-    terms_of: defaultdict[int, dict[int, str]] = defaultdict(dict)
-    for term, kind, post, found in _count_beside_query(connection.vendor).rows(posts=list(posts), beside=list(beside)):
-        if post:
-            terms_of[post][term] = kind
-        else:
-            counts.append((term, kind, found))
-    counts.sort(key=lambda row: (-row[2], row[0]))
-    chosen = {term.pk: term.kind for term in selection.terms if term.kind in SINGLE}
+    counts = _most_frequent(_counted(hits.terms[post] for post in hits.posts))
+    chosen = {stored_term(term.kind, term.pk): term.kind for term in selection.terms if term.kind in SINGLE}
 
     def without(kind: Kind) -> dict[int, int]:
         """Count the terms of a kind in the posts with what is chosen of the other kinds."""
         others = {term for term, of in chosen.items() if of != kind}
-        found = (terms for terms in terms_of.values() if others <= terms.keys())
-        return dict(Counter(term for terms in found for term, of in terms.items() if of == kind))
+        found = (hits.terms[post] for post in hits.beside)
+        rows = _counted(terms for terms in found if others <= set(terms.split()))
+        return {term: number for term, of, number in rows if of == kind}
 
-    return _groups(_most_frequent(counts), None, selection, without, known)
+    return _groups(counts, None, selection, without, known)
+
+
+def stored_terms(terms: Iterable[tuple[str, int]]) -> str:
+    """Return the terms (kind, primary key) of a post that filters count, as ListedText.terms."""
+    return " ".join(stored_term(kind, pk) for kind, pk in sorted(terms) if kind in FORM_KINDS)
+
+
+def stored_term(kind: str, pk: int) -> str:
+    return f"{kind}:{pk}"
+
+
+def _counted(posts: Iterable[str]) -> list[tuple[int, str, int]]:
+    """Return (term id, kind, in how many posts it is) of the terms in ListedText.terms, the most frequent first."""
+    counts = Counter(" ".join(posts).split())
+    rows = [(int(pk), kind, found) for term, found in counts.items() for kind, _, pk in (term.partition(":"),)]
+    return sorted((row for row in rows if row[1] in FORM_KINDS), key=lambda row: (-row[2], row[0]))
 
 
 def _without(terms: tuple[Term, ...], kind: str, main: Term | None) -> tuple[Term, ...]:
@@ -277,23 +283,6 @@ def _count_query(vendor: str) -> PreparedQuery:
         return rows.values_list("term", "term__kind").annotate(found=Count("*")).order_by("-found", "term")
 
     return PreparedQuery(counted, posts=list)
-
-
-@lru_cache(maxsize=2)
-def _count_beside_query(vendor: str) -> PreparedQuery:
-    """Return the query for (term, kind, 0, how many of `posts` have it), and (term, kind, post, 1) of `beside`."""
-
-    def counted(posts: list[int], beside: list[int]) -> QuerySet[Any, Any]:
-        own = PostTerm.objects.filter(post__among=posts, term__kind__in=FORM_KINDS).order_by()
-        others = PostTerm.objects.filter(post__among=beside, term__kind__in=SINGLE).order_by()
-        return (
-            own.values("term", "term__kind")
-            .annotate(of=Value(0), found=Count("*"))
-            .values_list("term", "term__kind", "of", "found")
-            .union(others.values_list("term", "term__kind", "post", Value(1)), all=True)
-        )
-
-    return PreparedQuery(counted, posts=list, beside=list)
 
 
 @lru_cache(maxsize=2)

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import F, QuerySet
 
 from posts.db.change_log import former_stack_key, note_changes
+from posts.listing.facets import stored_terms
 from posts.listing.publication_date import place_in_lists
 from posts.listing.summaries import record_of_summary
 from posts.listing.term_slugs import TermKey, free_term_slugs
@@ -22,7 +23,7 @@ from posts.search import forget_texts, index_texts
 # Of a revision, by primary key: the import that brought it, or None, and its origin.
 _Sources = dict[int, tuple[int | None, str | None]]
 # The parts of a ListedText that are rewritten even if the text is the same.
-_ANEW = ("line", "published_at", "source_batch_id")
+_ANEW = ("line", "published_at", "source_batch_id", "terms")
 
 
 def refresh_listings(posts: Iterable[Post], *, rewrites: bool = False) -> None:
@@ -41,7 +42,7 @@ def refresh_listings(posts: Iterable[Post], *, rewrites: bool = False) -> None:
     wanted = {post.pk: _terms_of_listed(post, sources) if post.is_listable else {} for post in posts}
     terms = _known_terms({key: name for terms in wanted.values() for key, name in terms.items()})
     is_now = {post_id: {terms[key] for key in found} for post_id, found in wanted.items()}
-    _refresh_texts(posts, is_now, sources, rewrites=rewrites)
+    _refresh_texts(posts, is_now, {pk: kind for (kind, _), pk in terms.items()}, sources, rewrites=rewrites)
     touched = _count(_refresh_terms(posts, is_now))
     # The version before knows stacks by another key, and may run beside this one while the site is upgraded.
     note_changes([former_stack_key(key) for kind, key in touched if kind == Term.Kind.STACK])
@@ -62,16 +63,23 @@ def _terms_of_listed(post: Post, sources: _Sources) -> dict[TermKey, str]:
     return terms
 
 
-def _refresh_texts(posts: Iterable[Post], is_now: dict[int, set[int]], sources: _Sources, *, rewrites: bool) -> None:
-    """Update the ListedTexts, and the search documents under their numbers. is_now: {post id: term ids}."""
+def _refresh_texts(
+    posts: Iterable[Post], is_now: dict[int, set[int]], kinds: dict[int, str], sources: _Sources, *, rewrites: bool
+) -> None:
+    """Update the ListedTexts, and the search documents under their numbers.
+
+    is_now: {post id: term ids}. kinds: {term id: kind}.
+    """
     old = {text.post_id: text for text in ListedText.objects.filter(post__in=is_now)}
     gone: list[int] = []
     new: list[tuple[ListedText, RecordDict]] = []
     again: list[tuple[ListedText, RecordDict]] = []
     for post in posts:
         text, was = _text_of_listed(post, sources) if post.is_listable else None, old.get(post.pk)
+        if text:
+            text.terms = stored_terms((kinds[term], term) for term in is_now[post.pk])
         if was and text and _moments(was) == _moments(text):
-            if rewrites:
+            if rewrites or was.terms != text.terms:
                 for name in _ANEW:
                     setattr(was, name, getattr(text, name))
                 again.append((was, post.released_revision.snapshot))
@@ -84,7 +92,7 @@ def _refresh_texts(posts: Iterable[Post], is_now: dict[int, set[int]], sources: 
     ListedText.objects.filter(pk__in=gone).delete()
     ListedText.objects.bulk_create([text for text, _ in new])
     ListedText.objects.bulk_update([was for was, _ in again], _ANEW)
-    index_texts([(text.pk, record, is_now[text.post_id]) for text, record in new + again])
+    index_texts([(text, record, is_now[text.post_id]) for text, record in new + again])
 
 
 def _text_of_listed(post: Post, sources: _Sources) -> ListedText:

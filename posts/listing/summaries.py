@@ -25,6 +25,7 @@ from posts.models.origin import MACHINES, declared_origin
 from posts.records.schema import RecordDict
 from posts.rendering.images import own_picture
 from posts.reverse import address
+from posts.search.snippets import PlainWords, plain_words
 
 _FIELDS = ("title", "stack", "difficulty", "reading_time", "published_on")
 _OF_PICTURE = ("url", "alt", "caption", "width", "height")
@@ -172,17 +173,21 @@ def read_summaries(keys: Collection[int]) -> dict[int, PostSummary]:
     return {line.pk: line for line in lines_of(_query(connection.vendor).raw_rows(keys=list(keys)))}
 
 
-def read_with_records(keys: Collection[int], log: int) -> tuple[dict[int, tuple[PostSummary, RecordDict]], str | None]:
-    """Return the same with the whole records of their live texts; and the state of the log from the position `log` on.
+def read_with_words(keys: Collection[int], log: int) -> tuple[dict[int, tuple[PostSummary, PlainWords]], str | None]:
+    """Return the same with the words of their live texts; and the state of the log from the position `log` on.
 
     The state is None if there are none.
     """
     if not keys or not settings.INDEXING:
         return {}, None
-    rows = _record_query(connection.vendor).raw_rows(keys=list(keys), log=log)
-    lines = lines_of([row[:-2] for row in rows])
-    found = {line.pk: (line, _json_of(row[-2])) for line, row in zip(lines, rows, strict=True)}
+    rows = _words_query(connection.vendor).raw_rows(keys=list(keys), log=log)
+    lines = lines_of([row[:-5] for row in rows])
+    found = {line.pk: (line, _words_of(*row[-5:-1])) for line, row in zip(lines, rows, strict=True)}
     return found, rows[0][-1] if rows else None
+
+
+def _words_of(whole: str | None, *words: str) -> PlainWords:
+    return PlainWords(*words) if whole is None else plain_words(_json_of(whole))
 
 
 # By the row as the driver gives it: another row is another line.
@@ -195,10 +200,13 @@ def _query(vendor: str) -> PreparedQuery:
 
 
 @lru_cache(maxsize=2)
-def _record_query(vendor: str) -> PreparedQuery:
+def _words_query(vendor: str) -> PreparedQuery:
     def lines(keys: list[int], log: int) -> QuerySet[Post, tuple[Any, ...]]:
         posts = Post.objects.listed().filter(pk__among=keys)
-        whole = Cast("live_revision__snapshot", TextField())
-        return with_lines(posts.annotate(whole=whole, state=state_of_log(log)), "whole", "state")
+        # The whole record of a text that was released by a version of the site that stored no words.
+        is_stored = When(plain_text__number=F("listed_text__pk"), then=None)
+        whole = Case(is_stored, default=Cast("live_revision__snapshot", TextField()), output_field=TextField())
+        words = [f"plain_text__{name}" for name in PlainWords._fields]
+        return with_lines(posts.annotate(whole=whole, state=state_of_log(log)), "whole", *words, "state")
 
     return PreparedQuery(lines, keys=list, log=int)

@@ -19,7 +19,7 @@ from posts.models.import_batch import ImportBatch
 from posts.models.import_issue import ImportIssue
 from posts.models.job import Job, JobRun, JobWorker
 from posts.models.link_address import LinkAddress, LinkCheck, LinkHost, LinkOccurrence, StaleLinks
-from posts.models.listed_text import ListedText, SiteFigure, SpellingKey
+from posts.models.listed_text import ListedText, PlainText, SiteFigure, SpellingKey
 from posts.models.lookups import Among
 from posts.models.neighbour import Neighbour, StaleNeighbours
 from posts.models.notification import Notification, NotificationSetting
@@ -103,6 +103,7 @@ __all__ = [
     "ParagraphCount",
     "PictureCopy",
     "PictureSize",
+    "PlainText",
     "Post",
     "PostHold",
     "PostTerm",

@@ -52,6 +52,9 @@ class ListedText(models.Model):
     changed_at = models.DateTimeField(db_default=Now(), help_text="When what readers see changed last.")
     pictures = OrderedJSONField(default=list, db_default=[], help_text="Their addresses, in the order of the record.")
     line = OrderedJSONField(null=True, help_text="What lines of lists read of the record.")
+    terms = models.TextField(
+        null=True, help_text="What filters of a search count, as kind:number; null: read from the terms of the post."
+    )
     source_batch = models.ForeignKey(
         ImportBatch, models.SET_NULL, null=True, related_name="+", help_text="The import whose text it is; null: none."
     )
@@ -73,6 +76,25 @@ class ListedText(models.Model):
 
     def __str__(self) -> str:
         return f"{self.revision_id} of {self.post_id}"
+
+
+class PlainText(models.Model):
+    """The words of a listed text as readers see them, in which search finds the passages that it shows.
+
+    They are those of the ListedText with the primary key `number`, and outdated for any other.
+    """
+
+    post = models.OneToOneField(Post, models.CASCADE, primary_key=True, related_name="plain_text")
+    number = models.BigIntegerField()
+    summary = models.TextField(help_text="In one line.")
+    prose = models.TextField(help_text="Intro and body in one line, without Markdown and code.")
+    code = models.TextField(help_text="The code blocks in one line.")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"words of {self.number}"
 
 
 class SpellingKey(models.Model):

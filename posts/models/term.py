@@ -1,9 +1,10 @@
 from collections.abc import Collection
-from typing import ClassVar, Self
+from operator import attrgetter
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
 from django.db.models.functions import Now
 from django.utils.text import capfirst
 
@@ -25,20 +26,19 @@ class TermQuerySet(models.QuerySet["Term"]):
     def at(self, places: Collection[TermPlace]) -> "dict[TermPlace, Term]":
         """Return the terms of this queryset at (kind, slug): those that have the slug, else those that had it.
 
-        One query, and two more if no term has one of the slugs.
+        One query.
         """
         # No term has such a slug, and PostgreSQL refuses to look for it.
         wanted = {(str(kind), slug): None for kind, slug in places if "\x00" not in slug}
+        if not wanted:
+            return {}
         # The last condition lets SQLite use the index of addresses, which has no empty ones.
-        found = self.filter(_any_of(wanted)).exclude(slug="") if wanted else self.none()
-        terms = {(term.kind, term.slug): term for term in found}
-        found_here = {place: terms[place] for place in wanted if place in terms}
-        if missing := wanted.keys() - found_here.keys():
-            former = FormerTermSlug.objects.filter(_any_of(missing)).values_list("kind", "slug", "term_id")
-            owners = {(kind, slug): pk for kind, slug, pk in former if (kind, slug) in missing}
-            known = self.in_bulk(set(owners.values())) if owners else {}
-            found_here |= {place: known[pk] for place, pk in owners.items() if pk in known}
-        return found_here
+        own, former = _at(self.exclude(slug=""), "", wanted), _at(self, "former_slugs__", wanted)
+        terms: list[Any] = sorted(own.union(former, all=True), key=attrgetter("is_former"))
+        found: dict[TermPlace, Term] = {}
+        for term in terms:
+            found.setdefault((term.at_kind, term.at_slug), term)
+        return {place: found[place] for place in wanted if place in found}
 
     def with_list(self) -> Self:
         """Filter to terms whose list names at least one post."""
@@ -52,9 +52,12 @@ class TermQuerySet(models.QuerySet["Term"]):
         return self.order_by("-listed_count", "pk")
 
 
-def _any_of(places: Collection[TermPlace]) -> Q:
-    """Return the condition on kind and slug that holds for all `places`, and for pairs of their parts."""
-    return Q(kind__in={kind for kind, _ in places}, slug__in={slug for _, slug in places})
+def _at(terms: TermQuerySet, path: str, places: Collection[TermPlace]) -> TermQuerySet:
+    """Return the terms with the kinds and slugs of `places` at the end of a path, each with those that it has there."""
+    kinds, slugs = ({place[at] for place in places} for at in (0, 1))
+    # Filtered first, so that no row without a partner is looked for: SQLite would read all terms.
+    found = terms.filter((f"{path}kind__in", kinds), (f"{path}slug__in", slugs))
+    return found.annotate(at_kind=F(f"{path}kind"), at_slug=F(f"{path}slug"), is_former=Value(bool(path)))
 
 
 class Term(models.Model):

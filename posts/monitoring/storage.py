@@ -61,7 +61,7 @@ DERIVED = """
     posts_checkresult posts_checkweight posts_textsketch posts_sketchband posts_paragraphcount posts_texttwin
     posts_textscan posts_walkpart posts_sourceplace posts_sourcelink posts_linkhost posts_linkaddress
     posts_linkoccurrence posts_stalelinks posts_scoredpost posts_score posts_picturecopy posts_picturesize posts_job
-    posts_storedpage posts_storedpagekey posts_storedpagestate posts_dayfigure posts_finishedarticle
+    posts_storedpage posts_storedpagekey posts_storedpagestate posts_dayfigure posts_finishedarticle posts_plaintext
 """.split()
 # Rows of these go with what they belong to, or are written over.
 WITH_OTHERS = {

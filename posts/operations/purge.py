@@ -83,8 +83,8 @@ ROWS: tuple[tuple[str, str], ...] = (
     ("ImageSource", "post"), ("LinkOccurrence", "post"), ("StaleLinks", "post"), ("SourcePlace", "post"),
     ("SourceLink", "post"), ("FormerSlug", "post"), ("PostHold", "post"), ("ReaderReport", "post"),
     ("ReviewFlag", "post"), ("StyleException", "post"), ("UnsavedText", "post"), ("Notification", "post"),
-    ("ImportIssue", "post"), ("FinishedArticle", "post"), ("Review", "revision__post"), ("Revision", "post"),
-    ("Post", "pk"),
+    ("ImportIssue", "post"), ("FinishedArticle", "post"), ("PlainText", "post"), ("Review", "revision__post"),
+    ("Revision", "post"), ("Post", "pk"),
 )  # fmt: skip
 # Tables that hold content of a post without a reference to it; a function below removes it.
 FOUND_OTHERWISE = {

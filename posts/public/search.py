@@ -9,13 +9,12 @@ from django.shortcuts import render
 
 from posts.db.unchanged import Unchanged, held, unchanged
 from posts.listing.facets import FORM_KINDS, SINGLE, ChosenTerms, search_groups
-from posts.listing.summaries import PostSummary, read_with_records
+from posts.listing.summaries import PostSummary, read_with_words
 from posts.public.beginning import beginning
 from posts.public.search_limit import seconds_to_wait
 from posts.public.views import public, respond
-from posts.records.schema import RecordDict
 from posts.search import Hits, other_spelling, search_posts
-from posts.search.snippets import marked, snippet
+from posts.search.snippets import PlainWords, marked, snippet
 
 PAGE = 20
 # The query parameters that change the results.
@@ -31,16 +30,16 @@ def search(request: HttpRequest) -> HttpResponse:
         response.headers["Retry-After"] = str(wait)
         response.headers["Cache-Control"] = "no-store"
         return response
-    hits = _search(request.GET.get("q", ""), selection)
     number = _page_number(request.GET.get("page", ""))
+    hits = _search(request.GET.get("q", ""), selection, ranked=number * PAGE)
     last = max(1, -(-len(hits.posts) // PAGE))
     number = min(number, last)
     shown = hits.posts[(number - 1) * PAGE : number * PAGE]
     found, kept = _read(shown, has_choice=bool(selection.terms))
     stems = hits.query.stems
     rows = [
-        (line, marked(record["title"], stems), snippet(record, stems))
-        for line, record in (found[pk] for pk in shown if pk in found)
+        (line, marked(line.record["title"], stems), snippet(words, stems))
+        for line, words in (found[pk] for pk in shown if pk in found)
     ]
     other = other_spelling(hits.query) if hits.query and not hits.posts and not hits.beside else None
     # What is suggested or can be chosen is in an article of a list.
@@ -51,7 +50,7 @@ def search(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "found": len(hits.posts),
         "selection": selection,
-        "groups": search_groups(hits.posts, selection, hits.beside, kept) if hits.posts or selection.terms else [],
+        "groups": search_groups(hits, selection, kept) if hits.posts or selection.terms else [],
         "other": other,
         "query": query,
         "beginning": beginning() if is_empty else None,
@@ -65,24 +64,25 @@ def search(request: HttpRequest) -> HttpResponse:
 
 def _read(
     keys: Sequence[int], *, has_choice: bool
-) -> tuple[dict[int, tuple[PostSummary, RecordDict]], Unchanged | None]:
-    """Return what read_with_records() returns of posts, and what the process keeps, if that is confirmed.
+) -> tuple[dict[int, tuple[PostSummary, PlainWords]], Unchanged | None]:
+    """Return what read_with_words() returns of posts, and what the process keeps, if that is confirmed.
 
     has_choice: whether terms are chosen. Then a search asks for enough already, and begins to keep nothing.
     """
     kept = held() if has_choice or not keys else unchanged()
-    found, state = read_with_records(keys, kept.position)
+    found, state = read_with_words(keys, kept.position)
     if state == kept.state:
         return found, kept
     return found, kept.confirmed(state) if found and not has_choice else None
 
 
-def _search(typed: str, selection: ChosenTerms) -> Hits:
+def _search(typed: str, selection: ChosenTerms, *, ranked: int) -> Hits:
     if selection.is_impossible or not settings.INDEXING:
         return search_posts("")
     others = [term.pk for term in selection.terms if term.kind not in SINGLE]
     has_single = len(others) < len(selection.terms)
-    return search_posts(typed, terms=[term.pk for term in selection.terms], beside=others if has_single else None)
+    terms = [term.pk for term in selection.terms]
+    return search_posts(typed, terms=terms, beside=others if has_single else None, ranked=ranked)
 
 
 def _page_number(text: str) -> int:

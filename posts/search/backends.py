@@ -1,5 +1,5 @@
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
@@ -16,9 +16,10 @@ class Engine(Protocol):
     def forget(self, cursor: CursorWrapper, numbers: Iterable[int]) -> None: ...
     def scrub(self, cursor: CursorWrapper) -> None: ...
     def orphans(self, cursor: CursorWrapper) -> list[int]: ...
+    def plan(self, cursor: CursorWrapper, query: Query, wishes: Sequence[Wish]) -> Sequence[Any]: ...
     def find(
-        self, cursor: CursorWrapper, query: Query, wishes: Sequence[Wish]
-    ) -> Iterator[list[tuple[int, float]]]: ...
+        self, cursor: CursorWrapper, query: Query, planned: Any, *, is_ranked: bool
+    ) -> list[tuple[int, float]]: ...
     def which_find(self, cursor: CursorWrapper, queries: Sequence[Query]) -> list[bool]: ...
 
 
@@ -26,5 +27,5 @@ ENGINES: dict[str, Engine] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
 def engine_for(connection: BaseDatabaseWrapper) -> Engine:
-    """Return the module that searches on the engine of a database connection: write, forget, find."""
+    """Return the module that searches on the engine of a database connection: write, forget, plan, find."""
     return ENGINES[connection.vendor]

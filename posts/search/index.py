@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from django.db import connection
 
 from posts.db.change_log import LISTS, note_changes
-from posts.models import SpellingKey
+from posts.models import ListedText, PlainText, SpellingKey
 from posts.records.schema import RecordDict
 from posts.search.backends import engine_for
 from posts.search.document import Document
-from posts.search.snippets import code_of, prose_of
+from posts.search.snippets import PlainWords, plain_words, prose_of
 from posts.search.spelling import key_of_beginning, spelling_keys, spelling_words
 from posts.search.tokens import words_in
 
@@ -19,26 +19,39 @@ MAX_WORDS = 40_000
 LEARNT = 40_000
 
 
-def document_of(record: RecordDict, term_ids: Iterable[int]) -> Document:
-    """Return the Document of a record with the terms `term_ids`."""
+def document_of(record: RecordDict, words: PlainWords, term_ids: Iterable[int]) -> Document:
+    """Return the Document of a record with the terms `term_ids`. words: those of the record."""
     names = _term_names(record)
     return Document(
         title=words_in(record["title"]),
         terms=words_in(" ".join(names)),
         summary=words_in(record.get("summary", "")),
-        body=words_in(f"{prose_of(record)} {code_of(record)}")[:MAX_WORDS],
+        body=words_in(f"{words.prose} {words.code}")[:MAX_WORDS],
         facets=sorted(term_ids),
     )
 
 
-def index_texts(texts: Sequence[tuple[int, RecordDict, Iterable[int]]]) -> None:
-    """Add texts to the index: [(number, record, term ids)]."""
+def index_texts(texts: Sequence[tuple[ListedText, RecordDict, Iterable[int]]]) -> None:
+    """Add listed texts to the index, with their words for passages: [(text, record, term ids)]."""
     if not texts:
         return
+    words = [plain_words(record) for _, record, _ in texts]
+    documents = [
+        (text.pk, document_of(record, found, term_ids))
+        for (text, record, term_ids), found in zip(texts, words, strict=True)
+    ]
     with connection.cursor() as cursor:
-        engine_for(connection).write(
-            cursor, [(number, document_of(record, term_ids)) for number, record, term_ids in texts]
-        )
+        engine_for(connection).write(cursor, documents)
+    PlainText.objects.bulk_create(
+        [
+            PlainText(post_id=text.post_id, number=text.pk, **found._asdict())
+            for (text, *_), found in zip(texts, words, strict=True)
+        ],
+        update_conflicts=True,
+        unique_fields=["post"],
+        update_fields=["number", *PlainWords._fields],
+        batch_size=100,
+    )
     _note()
     _learn({word for _, record, _ in texts for word in words_to_learn(record)})
 

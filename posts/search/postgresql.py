@@ -4,17 +4,21 @@ Words arrive as lexemes with positions, so that no parser or dictionary of the s
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
 from posts.search.document import Document
 from posts.search.query_parser import Phrase, Query, Wish
 
-# If no more than so many are expected, all of them are read.
-FEW = 200
-# From this share of all texts on, the latest texts are read one by one until enough match, but at most so many.
+# If no more than so many are expected, all of them are looked at: an eighth of more holds enough of words that stand
+# together twice as often as chance would have it.
+FEW = 800
+# From this share of all texts on, and so many, the latest texts are read one by one until enough match, but at most
+# so many. Fewer are found faster in the index, which lists a hundred texts in the time that reading one takes.
 WALKED_SHARE = 0.3
+WALKED_FROM = 50_000
 WALKED = 15_000
 # Otherwise the latest part of all texts that holds enough is searched first, and never more than an eighth: the
 # planner assumes independent words and expects too few.
@@ -23,10 +27,22 @@ LATEST_PART = 1 / 8
 FACET = "F{}"
 # Limits of the type: the position of a word, and positions of one word.
 MAX_PLACE = 16_383
-# A column, a condition on it and its values.
-Match = tuple[str, str, list[str]]
 # The weight of a hit in the body, the summary, the terms, the title (labels D, C, B, A).
 WEIGHTS = "'{0.1, 0.2, 0.5, 1.0}'"
+
+
+class Plan(NamedTuple):
+    """How a wish is carried out: what matches, behind which number it is looked for first, and in which order."""
+
+    column: str
+    matching: str
+    values: list[str]
+    limit: int
+    start: int = 0
+    order: str = "id + 0"  # not the order of an index
+    # The planner thinks that reading a text is as cheap as reading a number, so it would read all texts or scan the
+    # numbers. This leaves it bitmaps: of the words, and of the numbers from the first one on.
+    without: Sequence[str] = ("enable_seqscan", "enable_indexscan")
 
 
 def write(cursor: CursorWrapper, documents: Iterable[tuple[int, Document]]) -> None:
@@ -60,24 +76,24 @@ def orphans(cursor: CursorWrapper) -> list[int]:
     return [number for (number,) in cursor.fetchall()]
 
 
-def find(cursor: CursorWrapper, query: Query, wishes: Sequence[Wish]) -> Iterator[list[tuple[int, float]]]:
-    """Yield for each wish [(number, score)] of the texts that a query finds; a larger score is better.
-
-    What the planner expects of all wishes is asked in one statement. Those that find few texts are then carried out
-    together, each other one when it is asked for.
-    """
-    matches = [_matching(query, wish) for wish in wishes]
-    last, expected = _expected(cursor, [(matching, values) for _, matching, values in matches])
-    words = _all_of(query.phrases)
-    found: dict[int, list[tuple[int, float]]] = {}
-    if len(few := [at for at, rows in enumerate(expected) if rows <= FEW]) > 1:
-        found = _gathered(cursor, words, {at: (*matches[at], 0, wishes[at].limit) for at in few})
-    for at, (wish, match, rows) in enumerate(zip(wishes, matches, expected, strict=True)):
-        yield found[at] if at in found else _find(cursor, words, match, last=last, expected=rows, limit=wish.limit)
+def plan(cursor: CursorWrapper, query: Query, wishes: Sequence[Wish]) -> list[Plan]:
+    """Return how find() carries out each wish. What the planner expects of all is asked in one statement."""
+    plans = [Plan(*_matching(query, wish), wish.limit) for wish in wishes]
+    last, expected = _expected(cursor, [(found.matching, found.values) for found in plans])
+    return [_planned(found, last, rows) for found, rows in zip(plans, expected, strict=True)]
 
 
-def _matching(query: Query, wish: Wish) -> Match:
-    """Return the Match with which the index finds the texts of a wish."""
+def _planned(found: Plan, last: int, expected: float) -> Plan:
+    if expected > max(WALKED_FROM, WALKED_SHARE * last):
+        # Reads the latest texts one by one, but never all of them.
+        return found._replace(start=max(0, last - WALKED), order="id", without=("enable_seqscan",))
+    if expected <= FEW:
+        return found
+    return found._replace(start=last - int(last * min(LATEST_PART, 2 * found.limit / expected)))
+
+
+def _matching(query: Query, wish: Wish) -> tuple[str, str, list[str]]:
+    """Return the column, the condition on it and its values with which the index finds the texts of a wish."""
     column = "head" if wish.in_head else "words"
     wanted = " & ".join([_all_of(query.phrases), *(_lexeme(FACET.format(facet)) for facet in wish.facets)])
     if not query.excluded:
@@ -86,51 +102,31 @@ def _matching(query: Query, wish: Wish) -> Match:
     return column, f"{column} @@ %s::tsquery AND words @@ %s::tsquery", [wanted, _without(wanted, query)]
 
 
-def _find(
-    cursor: CursorWrapper, words: str, match: Match, *, last: int, expected: float, limit: int
-) -> list[tuple[int, float]]:
-    def gathered(start: int) -> list[tuple[int, float]]:
-        return _gathered(cursor, words, {0: (*match, start, limit)})[0]
+def find(cursor: CursorWrapper, query: Query, planned: Plan, *, is_ranked: bool) -> list[tuple[int, float]]:
+    """Return [(number, score)] of the texts that a query finds, in one statement; a larger score is better.
 
-    if expected <= FEW:
-        return gathered(0)
-    if expected > WALKED_SHARE * last:
-        column, matching, values = match
-        latest = f"{_latest(column, matching)} ORDER BY id DESC LIMIT %s"
-        start = max(0, last - WALKED)
-        walked = f"SELECT {_ranked(column)} FROM ({latest}) AS latest"  # noqa: S608 (ours)
-        cursor.execute(walked, [words, *values, start, limit])
-        found = list(cursor.fetchall())
+    is_ranked: otherwise each score is 0, and no text is read. Texts up to the start of a plan are looked at only if too
+    few behind it match: a limit of nothing reads nothing.
+    """
+    text = f"id, {planned.column}" if is_ranked else "id"
+    score = f"ts_rank({WEIGHTS}, {planned.column}, %s::tsquery, 1)" if is_ranked else "0.0::real"
+    rank = [_all_of(query.phrases)] if is_ranked else []
+    matching = f"SELECT {text} FROM posts_search WHERE {planned.matching}"  # noqa: S608 (ours)
+    # Where all texts are meant, there is no condition on numbers, so that the planner can't choose to read all of them.
+    behind, start = (" AND id > %s", [planned.start]) if planned.start else ("", [])
+    latest = f"{matching}{behind} ORDER BY {planned.order} DESC LIMIT %s"
+    if start:
+        left = "%s - (SELECT COUNT(*) FROM latest)"
+        others = f"{matching} AND id + 0 <= %s ORDER BY id + 0 DESC LIMIT {left}"
+        both = " UNION ALL ".join(f"SELECT id, {score} FROM {part}" for part in ("latest", "others"))  # noqa: S608 (ours)
+        statement = f"WITH latest AS MATERIALIZED ({latest}), others AS MATERIALIZED ({others}) {both}"
     else:
-        found = gathered(last - int(last * min(LATEST_PART, 2 * limit / expected)))
-    return found if len(found) == limit else gathered(0)
-
-
-def _gathered(
-    cursor: CursorWrapper, words: str, parts: Mapping[int, tuple[str, str, Sequence[str], int, int]]
-) -> dict[int, list[tuple[int, float]]]:
-    """Return {key of a part: what it finds}, by one statement. A part: a Match, the first number, and the limit."""
-    selected: list[str] = []
-    parameters: list[str | int] = []
-    for key, (column, matching, values, start, limit) in parts.items():
-        latest = f"{_latest(column, matching)} ORDER BY id + 0 DESC LIMIT %s"
-        selected.append(f"SELECT {key}, {_ranked(column)} FROM ({latest}) AS latest_{key}")  # noqa: S608 (ours)
-        parameters += [words, *values, start, limit]
-    # The planner thinks that reading a text is as cheap as reading a number, so it would read all texts or scan the
-    # numbers. This leaves it bitmaps: of the words, and of the numbers from the first one on.
-    _execute_without(cursor, ("enable_seqscan", "enable_indexscan"), " UNION ALL ".join(selected), parameters)
-    found: dict[int, list[tuple[int, float]]] = {key: [] for key in parts}
-    for key, number, score in cursor.fetchall():
-        found[key].append((number, score))
-    return found
-
-
-def _latest(column: str, matching: str) -> str:
-    return f"SELECT id, {column} FROM posts_search WHERE {matching} AND id > %s"  # noqa: S608 (ours)
-
-
-def _ranked(column: str) -> str:
-    return f"id, ts_rank({WEIGHTS}, {column}, %s::tsquery, 1)"
+        statement = f"SELECT id, {score} FROM ({latest}) AS latest"  # noqa: S608 (ours)
+    own: list[str | int] = [*planned.values, *start, planned.limit]
+    # In the order of the statement.
+    values = [*own, *own, *rank, *rank] if start else [*rank, *own]
+    _execute_without(cursor, planned.without, statement, values)
+    return list(cursor.fetchall())
 
 
 def which_find(cursor: CursorWrapper, queries: Sequence[Query]) -> list[bool]:

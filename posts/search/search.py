@@ -1,14 +1,18 @@
 """Finds listed texts, best first, at the same cost for any number of texts."""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from django.db import connection
+from django.db.models import OuterRef, QuerySet, Subquery, TextField, Value
+from django.db.models.functions import Cast, Coalesce, Concat
 
+from posts.db.json_rows import SpacedRows
 from posts.db.prepared_query import PreparedQuery
-from posts.models import ListedText
+from posts.models import ListedText, PostTerm
 from posts.search.backends import engine_for
 from posts.search.query_parser import Query, Wish, read_query
 from posts.search.spelling import near_words
@@ -26,60 +30,65 @@ class Hits:
     """The result of a search.
 
     posts: primary keys, best first. is_capped: whether there may be more. beside: those of posts with other terms, in
-    no order.
+    no order. terms: what filters count of each of all these, as ListedText.terms.
     """
 
     query: Query
     posts: tuple[int, ...] = ()
     is_capped: bool = False
     beside: tuple[int, ...] = ()
+    terms: Mapping[int, str] = field(default_factory=dict)
 
 
-def search_posts(typed: str, *, terms: Iterable[int] = (), beside: Iterable[int] | None = None) -> Hits:
+def search_posts(
+    typed: str, *, terms: Iterable[int] = (), beside: Iterable[int] | None = None, ranked: int = CAP
+) -> Hits:
     """Return the Hits of a typed query among the listed texts that have all `terms` (primary keys).
 
-    beside: other terms, with which the latest CAP texts that contain the words are looked for too.
+    beside: other terms, with which the latest CAP texts that contain the words are looked for too. ranked: how many of
+    the first posts must be in order; the others are the latest first if that is faster.
 
     It reads words only. Before showing a post, ask PostQuerySet.listed whether it may be listed.
     """
     query = read_query(typed)
-    return Hits(query, *_found(query, terms, beside)) if query else Hits(query)
+    return _found(query, list(terms), beside, ranked) if query else Hits(query)
 
 
-def _found(
-    query: Query, terms: Iterable[int], beside: Iterable[int] | None
-) -> tuple[tuple[int, ...], bool, tuple[int, ...]]:
-    engine, terms = engine_for(connection), [int(term) for term in terms]
+def _found(query: Query, terms: Sequence[int], beside: Iterable[int] | None, ranked: int) -> Hits:
+    engine = engine_for(connection)
+    wishes = [Wish(terms, CAP + 1, in_head=True), Wish(terms, CAP + 1)]
     with connection.cursor() as cursor:
-        found = engine.find(
-            cursor,
-            query,
-            [
-                *([] if beside is None else [Wish(list(beside), CAP)]),
-                Wish(terms, CAP + 1, in_head=True),
-                Wish(terms, CAP + 1),
-            ],
+        head, whole, *of_others = engine.plan(
+            cursor, query, [*wishes, *([] if beside is None else [Wish(list(beside), CAP)])]
         )
-        others = [] if beside is None else [pk for pk, _ in next(found)]
-        if beside is not None and not others:
-            return (), False, ()
-        about = dict(next(found))
-        holding = dict(next(found)) if len(about) <= CAP else {}
-    scores = about | holding
+        others = [pk for planned in of_others for pk, _ in engine.find(cursor, query, planned, is_ranked=False)]
+        if of_others and not others:
+            return Hits(query)
+        about = dict(engine.find(cursor, query, head, is_ranked=True))
+        is_ranked = len(about) < ranked
+        holding = dict(engine.find(cursor, query, whole, is_ranked=is_ranked)) if len(about) <= CAP else {}
+    scores = holding | about
     # Texts about the words come before texts that only contain them.
     best = sorted(scores, key=lambda number: (number not in about, -scores[number], -number))[:CAP]
     is_capped = max(len(about), len(holding)) > CAP
     numbers = [*best, *others]
-    posts = dict(_posts_query(connection.vendor).rows(numbers=numbers)) if numbers else {}
-    best_posts, posts_beside = ([posts[number] for number in part if number in posts] for part in (best, others))
-    return tuple(best_posts), is_capped, tuple(posts_beside)
+    rows = _posts_query(connection.vendor).raw_rows(numbers=numbers) if numbers else []
+    posts = {number: post for number, post, _ in rows}
+    best_posts, posts_beside = (tuple(posts[number] for number in part if number in posts) for part in (best, others))
+    return Hits(query, best_posts, is_capped, posts_beside, {post: terms for _, post, terms in rows})
 
 
 @lru_cache(maxsize=2)
 def _posts_query(vendor: str) -> PreparedQuery:
-    return PreparedQuery(
-        lambda numbers: ListedText.objects.filter(pk__among=numbers).values_list("pk", "post_id"), numbers=list
-    )
+    def posts(numbers: list[int]) -> QuerySet[Any, Any]:
+        # The version of the site before this one, which may run beside it during an upgrade, stores none.
+        rows = PostTerm.objects.filter(post=OuterRef("post")).order_by().values("post")
+        term = Concat("term__kind", Value(":"), Cast("term", TextField()), output_field=TextField())
+        read = Subquery(rows.annotate(terms=SpacedRows(term)).values("terms"))
+        found = ListedText.objects.filter(pk__among=numbers)
+        return found.values_list("pk", "post_id", Coalesce("terms", read, Value(""), output_field=TextField()))
+
+    return PreparedQuery(posts, numbers=list)
 
 
 def other_spelling(query: Query, *, clock: Callable[[], float] = time.monotonic) -> str | None:

@@ -3,6 +3,7 @@
 import html
 import re
 from collections import deque
+from typing import NamedTuple
 
 from posts.records.schema import RecordDict
 from posts.rendering.template_comments import without_template_comments
@@ -38,17 +39,29 @@ _RULES = re.compile(r"---+:?")
 SNIPPET_LENGTH = 240
 # From here on, a passage does not begin with the first word.
 BEFORE_HIT = SNIPPET_LENGTH // 4
-# So much of a text in Markdown is looked at first after a hit, and then so much.
-_AFTER_HIT = (SNIPPET_LENGTH * 5 // 4, SNIPPET_LENGTH * 2)
 # The first hundred pages of a longer text contain everything worth finding.
 MAX_TEXT = 400_000
 # A passage in order: (words, whether they are a hit).
 Marked = list[tuple[str, bool]]
 
 
+class PlainWords(NamedTuple):
+    """The words of a record as readers see them, each part in one line. prose: without code."""
+
+    summary: str
+    prose: str
+    code: str
+
+
+def plain_words(record: RecordDict) -> PlainWords:
+    """Return the PlainWords of a record."""
+    summary, code = (" ".join(text.split()) for text in (record.get("summary", ""), code_of(record)))
+    return PlainWords(summary, prose_of(record), code)
+
+
 def prose_of(record: RecordDict) -> str:
     """Return the running text of a record, in one line."""
-    return _plain(_without_code(record))
+    return _plain(without_code("\n".join(record.get(field, "") for field in ("intro", "body"))[:MAX_TEXT]))
 
 
 def plain_text(text: str) -> str:
@@ -59,10 +72,6 @@ def plain_text(text: str) -> str:
 def without_code(text: str) -> str:
     """Return Markdown without what is not running text: code blocks and comments."""
     return without_template_comments(_without_comments(_without_fences(text)))
-
-
-def _without_code(record: RecordDict) -> str:
-    return without_code("\n".join(record.get(field, "") for field in ("intro", "body"))[:MAX_TEXT])
 
 
 def _without_fences(text: str) -> str:
@@ -167,59 +176,34 @@ def marked(text: str, stems: frozenset[str]) -> Marked:
     return [part for part in parts if part[0]]
 
 
-def snippet(record: RecordDict, stems: frozenset[str]) -> Marked:
-    """Return the passage of a record with the most different `stems`, in the form of marked().
+def snippet(words: PlainWords, stems: frozenset[str]) -> Marked:
+    """Return the passage with the most different `stems`, in the form of marked().
 
     If none has any, return the summary or the beginning of the text.
     """
-    summary = " ".join(record.get("summary", "").split())
-    best = _passage(summary, stems)
-    # Nothing in the text could be better.
-    if best[0] < len(stems):
-        best = max(best, _passage_of_text(_without_code(record), stems), key=lambda found: found[0])
-    if best[0] == 0 and stems:
-        best = _passage(" ".join(code_of(record).split()), stems)
-    if best[0] == 0:
-        best = _passage(summary or prose_of(record), frozenset())
-    return marked(best[1], stems)
+    text = words.summary
+    most, at = _window(text, stems)
+    # Otherwise nothing in the text could be better.
+    if most < len(stems):
+        count, begin = _window(words.prose, stems)
+        if count > most:
+            text, most, at = words.prose, count, begin
+        elif not most:
+            text = words.code
+            most, at = _window(text, stems)
+    if not most:
+        text = words.summary or words.prose
+    return marked(_cut(text, at), stems)
 
 
-def _passage_of_text(text: str, stems: frozenset[str]) -> tuple[int, str]:
-    """Return the _passage() of what readers see of a Markdown text.
-
-    Only the lines around the passage are converted: more of them if they are too short, and all if its words are
-    invisible there, as in the address of a link.
-    """
-    most, begin = _window(text, stems)
-    start = text.rfind("\n", 0, max(0, begin - SNIPPET_LENGTH)) + 1
-    # Missing words may come nearer when markup goes, and HTML anywhere decides how the rest is read.
-    for after in _AFTER_HIT if most == len(stems) and "</" not in text else _AFTER_HIT[-1:]:
-        end = text.find("\n", begin + after)
-        plain = _plain(text[start : end if end >= 0 else None])
-        count, at = _window(plain, stems)
-        is_enough = end < 0 or after == _AFTER_HIT[-1] or len(plain) - at > SNIPPET_LENGTH
-        if count >= most and is_enough:
-            return count, _cut(plain, at, begins=start == 0, ends=end < 0)
-    return _passage(_plain(text), stems)
-
-
-def _passage(text: str, stems: frozenset[str]) -> tuple[int, str]:
-    """Return (how many different stems, the first passage of about SNIPPET_LENGTH characters with that many)."""
-    count, at = _window(text, stems)
-    return count, _cut(text, at)
-
-
-def _cut(text: str, at: int, *, begins: bool = True, ends: bool = True) -> str:
-    """Return the passage of `text` with the hit at a place.
-
-    begins, ends: whether nothing precedes `text`, and whether nothing follows it.
-    """
+def _cut(text: str, at: int) -> str:
+    """Return the passage of `text` with the hit at a place."""
     begin = _word_start(text, at - SNIPPET_LENGTH // 5) if at > BEFORE_HIT else 0
     end = len(text) if len(text) - begin <= SNIPPET_LENGTH else _word_end(text, begin + SNIPPET_LENGTH)
     words = text[begin:end].lstrip("· ")
-    if end < len(text) or not ends:
+    if end < len(text):
         words = f"{words.rstrip(' ·,;:')}…"
-    return words if begin == 0 and begins else f"… {words}"
+    return words if begin == 0 else f"… {words}"
 
 
 def _window(text: str, stems: frozenset[str]) -> tuple[int, int]:
