@@ -142,12 +142,20 @@ def test_a_probe_is_answered_without_the_database(database, web, broken):
 def test_a_server_that_freezes_in_the_middle_of_an_answer_is_left_after_some_seconds(database):
     """Also where the connection stands: the system of a frozen server goes on acknowledging."""
     code = """
-import os, django, time
+import os, django, psycopg, time
 django.setup()
 from django.db import connection, OperationalError
+from alphanode.postgresql.replicas import limited
 with connection.cursor() as cursor:
     cursor.execute("SELECT 1")
+    other = connection._at_once()
+    other.planned_rows("SELECT 1", [])
     print("ready", flush=True); input()
+    try:
+        with limited(0.3):
+            other.planned_rows("SELECT 1", [])
+    except psycopg.OperationalError:
+        print(other.closed and other.is_silent, end=" ")
     began = time.monotonic()
     try:
         cursor.execute("SELECT 2")
@@ -164,7 +172,7 @@ os._exit(0)
             said, _ = process.communicate("\n", timeout=PATIENT_SECONDS)
         finally:
             database.thaw()
-    assert said.startswith("the server did not answer in time")
+    assert said.startswith("True the server did not answer in time")
 
 
 ON_ENDED_CONNECTIONS = """
@@ -188,12 +196,42 @@ os._exit(0)
 
 def test_a_read_goes_on_though_its_connection_was_ended_before_or_in_the_middle_but_not_twice(database):
     # As web processes read finished pages.
+    ended = _run(ON_ENDED_CONNECTIONS, database)
+    assert ended.stdout == "3 [(5,)]\n", ended.stderr
+
+
+WITHOUT_CURSORS = """
+import os, django
+django.setup()
+from django.db import DatabaseError, connection
+asked = "SELECT %s::bigint, %s::text, NULL::bytea, decode('00ff', 'hex'), %s::int", [2**40, "naïve", -3]
+held = connection._at_once()
+first = held.planned_rows(*asked)
+# The driver does not notice.
+held.execute("DO $$BEGIN EXECUTE 'DEALLOCATE ALL'; END$$")
+print(held.planned_rows(*asked), held.planned_rows(*asked) == first == connection.read_alone(*asked), end=" ")
+for sql in ("SELECT 1 FROM nowhere", "SELECT 1 / %s::int"):
+    try:
+        connection.read_alone(sql, [0][: sql.count("%s")])
+    except DatabaseError as error:
+        print(type(error).__name__, end=" ")
+print(first[0], connection.read_alone("SELECT true, %s::float8 + 1", [0.5]), flush=True)
+os._exit(0)
+"""
+
+
+def test_a_read_without_a_cursor_has_its_values_and_errors_also_when_plans_were_lost(database):
+    ended = _run(WITHOUT_CURSORS, database)
+    values = (2**40, "naïve", None, b"\x00\xff", -3)
+    assert ended.stdout == f"None True ProgrammingError DataError {values} [(True, 1.5)]\n", ended.stderr
+
+
+def _run(program, database):
     environment = os.environ | SETTINGS | {"DATABASE_URL": database.url, "ALPHANODE_PROCESS": "web"}
-    ended = subprocess.run(
-        [sys.executable, "-c", ON_ENDED_CONNECTIONS, conninfo(database.url)],
+    return subprocess.run(
+        [sys.executable, "-c", program, conninfo(database.url)],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=PATIENT_SECONDS,
     )  # fmt: skip
-    assert ended.stdout == "3 [(5,)]\n", ended.stderr
 
 
 def test_a_finished_page_is_shown_though_the_connections_to_the_database_were_ended(database, web):

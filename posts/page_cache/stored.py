@@ -4,6 +4,7 @@ The background makes them (posts.public.stored_pages). A page is shown only if t
 background has marked the pages of every change below its horizon, and this process knows every change since.
 """
 
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import cache, lru_cache
@@ -72,8 +73,8 @@ def _rows(edition: str, path: str) -> list[tuple[Any, ...]]:
     # The connection of this thread, looked for only once.
     own: Any = connections[DEFAULT_DB_ALIAS]
     statement = _find(own.vendor)
-    place = [edition, path, own.ops.adapt_datetimefield_value(oldest_reading())]
-    if getattr(own, "pool", None) is not None and own.connection is None:
+    place = [edition, path, _oldest(own.vendor, int(time.monotonic() / 60))]
+    if own.connection is None and own.settings_dict["OPTIONS"].get("pool"):
         rows: list[tuple[Any, ...]] = own.read_alone(statement, place)
         return rows
     try:
@@ -114,6 +115,12 @@ def place_to_begin() -> int:
 def oldest_reading() -> datetime:
     """Return since when an edition must have read the change log: well before rows of a day ago are deleted."""
     return timezone.now() - timedelta(hours=20)
+
+
+@lru_cache(maxsize=2)
+def _oldest(vendor: str, minute: int) -> Any:
+    """Return the same for a statement, once in each minute."""
+    return connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(oldest_reading())
 
 
 def is_our_host(host: str) -> bool:
