@@ -19,10 +19,11 @@ from django.db.models.query import ModelIterable
 
 from posts.models.lookups import list_parameter
 
-# Placeholders for the values while the SQL is compiled; nothing on a site looks like them.
+# Placeholders for the values while the SQL is compiled; nothing on a site looks like them. Numbers fit into 32 bits, as
+# the keys of accounts do: Django makes no statement at all for a number that a column can't hold.
 _MARKS: dict[type, Callable[[int], Any]] = {
     str: lambda place: f"\x01{place}",
-    int: lambda place: -7_310_577_000_000_000_001 - place,
+    int: lambda place: -2_110_577_001 - place,
     list: lambda place: [-7_310_577_000_000_000_001 - place],
     datetime.datetime: lambda place: datetime.datetime(1001, 2, 3, 4, 5, 6, place, tzinfo=datetime.UTC),
 }
