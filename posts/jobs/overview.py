@@ -5,15 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Case, Count, F, Min, Q, When
+from django.db.models import Case, Count, F, Min, Q, QuerySet, When
 from django_tasks_db.models import get_date_max
 
+from posts.db.prepared_query import prepared
 from posts.jobs.registry import JobDefinition, registered_jobs
 from posts.jobs.runs import database_now
 from posts.models import Job, JobRun, JobWorker, TextScan, WalkPart
 
 # A run that could have started this long ago has no worker, or too few.
 LONGEST_WAIT = timedelta(minutes=10)
+
+
+# What a JobOverview says of a job without open runs.
+NOTHING: Mapping[str, Any] = {"waiting": 0, "due_at": None, "running": 0, "running_since": None}
 
 
 @dataclass(frozen=True)
@@ -57,34 +62,34 @@ class JobOverview:
 
 def jobs_overview() -> list[JobOverview]:
     """Return a JobOverview for every registered job, by name."""
-    of_now = Q(task__run_after=get_date_max())
-    counts: dict[str, Mapping[str, Any]] = {
-        counted["job_name"]: counted
-        for counted in JobRun.objects.open()
-        .order_by()
-        .values("job_name")
-        .annotate(
-            waiting=Count("pk", filter=Q(task__status="READY")),
-            due_at=Min(
-                Case(When(of_now, then=F("requested_at")), default=F("task__run_after")),
-                filter=Q(task__status="READY"),
-            ),
-            running=Count("pk", filter=Q(task__status="RUNNING")),
-            running_since=Min("task__started_at", filter=Q(task__status="RUNNING")),
-        )
-    }
+    counts = {name: dict(zip(NOTHING, counted, strict=True)) for name, *counted in _open_runs.rows()}
     now, rows = database_now(), Job.objects.in_bulk()
-    nothing: Mapping[str, Any] = {"waiting": 0, "due_at": None, "running": 0, "running_since": None}
     return [
         JobOverview(
             definition=definition,
             # Before the first tick there is no row.
             job=rows.get(name) or Job(name=name, first_seen_at=now),
             now=now,
-            **{field: counts.get(name, nothing)[field] for field in nothing},
+            **counts.get(name, NOTHING),
         )
         for name, definition in registered_jobs().items()
     ]
+
+
+@prepared()
+def _open_runs() -> QuerySet[JobRun, Any]:
+    """Return (name of a job, what NOTHING has) of the jobs with runs that wait or run."""
+    is_ready, is_running = Q(task__status="READY"), Q(task__status="RUNNING")
+    of_now = Q(task__run_after=get_date_max())
+    due_at = Case(When(of_now, then=F("requested_at")), default=F("task__run_after"))
+    counted = JobRun.objects.open().order_by().values("job_name")
+    counted = counted.annotate(
+        waiting=Count("pk", filter=is_ready),
+        due_at=Min(due_at, filter=is_ready),
+        running=Count("pk", filter=is_running),
+        running_since=Min("task__started_at", filter=is_running),
+    )
+    return counted.values_list("job_name", *NOTHING)
 
 
 def walks_in_work() -> dict[str, WalkOverview]:

@@ -16,6 +16,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from posts.db.prepared_query import prepared
 from posts.models import AuditEntry, DayFigure, Review, SiteFigure
 
 # As far back as decisions about a generator count.
@@ -121,11 +122,16 @@ def _stored_generators(after: date) -> dict[str, dict[str, int]]:
 
 
 def _live_by_generator(since: datetime, known: Counted | None) -> dict[str, dict[str, int]]:
-    reviews = whole_decisions().filter(created_at__gte=_live_from(since, known), revoked_at=None)
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for name, kind, count in reviews.values_list("revision__post__generator", "outcome").annotate(Count("pk")):
+    for name, kind, count in _standing_by_generator.rows(since=_live_from(since, known)):
         found[name][kind] = count
     return found
+
+
+@prepared(since=datetime)
+def _standing_by_generator(since: datetime) -> QuerySet[Review, Any]:
+    standing = whole_decisions().filter(created_at__gte=since, revoked_at=None)
+    return standing.values_list("revision__post__generator", "outcome").annotate(Count("pk"))
 
 
 def _merged(one: Mapping[str, dict[str, int]], other: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int]]:

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -16,6 +17,7 @@ from posts.admin.my_work import task_lists
 from posts.admin.people import person_of
 from posts.admin.review.decisions import review_address, undoable_decisions
 from posts.db.page_triggers import missing_triggers
+from posts.db.prepared_query import prepared
 from posts.jobs.overview import jobs_overview, living_workers
 from posts.models import ImportBatch, Notification, QueueEntry, Release, Review, ScheduledRelease
 from posts.models.review_limit import limits_of
@@ -127,11 +129,20 @@ def dashboard_context(request: HttpRequest) -> dict[str, Any]:
         "may_decide": person.has_perm("posts.review_post"),
         "sees_imports": sees_imports,
         "own_texts": own_text_approvals(now) if person.has_perm("posts.view_review") else [],
-        "last_imports": ImportBatch.objects.order_by("-pk")[:LAST] if sees_imports else [],
-        "last_releases": Release.objects.select_related("post", "revision", "owner")
-        .order_by("-pk")
-        .only("kind", "made_at", "post__title", "revision__version", "owner__username")[:LAST],
+        "last_imports": _last_imports.objects() if sees_imports else [],
+        "last_releases": _last_releases.objects(),
     }
+
+
+@prepared()
+def _last_imports() -> QuerySet[ImportBatch]:
+    return ImportBatch.objects.order_by("-pk")[:LAST]
+
+
+@prepared()
+def _last_releases() -> QuerySet[Release]:
+    releases = Release.objects.select_related("post", "revision", "owner").order_by("-pk")
+    return releases.only("kind", "made_at", "post__title", "revision__version", "owner__username")[:LAST]
 
 
 def own_text_approvals(now: datetime) -> list[Review]:
@@ -139,13 +150,14 @@ def own_text_approvals(now: datetime) -> list[Review]:
 
     Revoked ones too: readers saw the text. One that was undone within its ten minutes is none.
     """
-    approvals = Review.objects.filter(is_own_text=True, undone_at=None, created_at__gt=now - OWN_TEXTS)
-    found = approvals.select_related("reviewer", "revision__post").order_by("-pk")
-    return list(
-        found.only("own_text_reason", "created_at", "reviewer__username", "revision__version", "revision__post__title")[
-            :OWN_TEXTS_SHOWN
-        ]
-    )
+    return _own_text_approvals.objects(since=now - OWN_TEXTS)
+
+
+@prepared(since=datetime)
+def _own_text_approvals(since: datetime) -> QuerySet[Review]:
+    approvals = Review.objects.filter(is_own_text=True, undone_at=None, created_at__gt=since)
+    shown = "own_text_reason", "created_at", "reviewer__username", "revision__version", "revision__post__title"
+    return approvals.select_related("reviewer", "revision__post").order_by("-pk").only(*shown)[:OWN_TEXTS_SHOWN]
 
 
 def _start(person: User, now: datetime) -> str:
@@ -215,12 +227,9 @@ def site_statuses(person: User, now: datetime) -> list[SiteStatus]:
             statuses.append(SiteStatus("stops", "No background worker is running", "Jobs are not processed.", jobs))
         if not failed and not late:
             statuses.append(SiteStatus("fine", "No job has failed", "", jobs))
-    refused = ScheduledRelease.objects.filter(
-        state=ScheduledRelease.State.REFUSED, settled_at__gt=now - REFUSED_PLANS
-    ).order_by("-settled_at")
     statuses += [
         SiteStatus("warns", f"Refused: {plan}", plan.refusal, reverse("admin:posts_post_releases", args=[plan.post_id]))
-        for plan in refused.select_related("post")[:3]
+        for plan in _refused_plans.objects(since=now - REFUSED_PLANS)
     ]
     if missing_triggers(connection):
         statuses.append(
@@ -234,3 +243,9 @@ def site_statuses(person: User, now: datetime) -> list[SiteStatus]:
         statuses.append(SiteStatus("warns", "The site is closed to search engines", "The setting INDEXING is off."))
     order = ["stops", "warns", "fine"]
     return sorted(statuses, key=lambda status: order.index(status.kind))
+
+
+@prepared(since=datetime)
+def _refused_plans(since: datetime) -> QuerySet[ScheduledRelease]:
+    refused = ScheduledRelease.objects.filter(state=ScheduledRelease.State.REFUSED, settled_at__gt=since)
+    return refused.select_related("post").order_by("-settled_at")[:3]
