@@ -278,15 +278,16 @@ def test_pages_cost_the_same_queries_at_two_posts_and_at_forty(client):
         "/": 4,
         "/feed/": 5,
         "/feed.json": 5,
-        "/sitemap.xml": 3,
+        # With a look at the change log, from which on the files are kept.
+        "/sitemap.xml": 4,
         "/api/posts/": 3,
         "/api/posts/{slug}/": 1,
         "{post}": 3,
         "/articles/": 2,
         "/stacks/": 1,
         "/stacks/go-services/": 6,
-        # Texts about the words, then those that hold them; PostgreSQL is asked for its estimate, then for both at once.
-        "/search/?q=draining": 6,
+        # Texts about the words, then those that hold them; PostgreSQL is asked for its estimate first.
+        "/search/?q=draining": {"sqlite": 5, "postgresql": 6}[connection.vendor],
     }
     # What lists have in common is read once, as long as nothing changes.
     assert [_queries(client, address) for address in ("/", "/articles/", "/stacks/go-services/")] == [1, 1, 1]
