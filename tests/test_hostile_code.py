@@ -126,7 +126,9 @@ def test_no_question_at_all_to_a_list_breaks_it(client, superuser, name):
 def test_a_question_to_a_public_address_changes_neither_its_answer_nor_its_queries():
     client, post = Client(), make_post(released=True)
     for address in ["/", "/feed/", "/sitemap.xml", post.get_absolute_url(), f"/posts/{post.slug}.json"]:
-        client.get(address)  # what is kept for a minute is counted now
+        # What is kept for a minute is counted now, and what this transaction changed is read once more.
+        for _ in range(2):
+            client.get(address)
         with CaptureQueriesContext(connection) as plain:
             status = client.get(address).status_code
         for question in QUESTIONS:

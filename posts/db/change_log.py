@@ -121,9 +121,10 @@ def changes_since(position: int, *, limit: int = 2000) -> Changes:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT now.horizon, now.newest, found.id, found.position, found.keys FROM"  # noqa: S608
+            "SELECT now.horizon, now.newest, newer.id, newer.position, newer.keys FROM"  # noqa: S608
             f" (SELECT {HORIZON[connection.vendor]} AS horizon, (SELECT MAX(position) FROM {TABLE}) AS newest) now"
-            f" LEFT JOIN {TABLE} found ON found.position >= %s LIMIT %s",
+            # In order, or PostgreSQL would read the whole log where it doesn't know yet that few rows are newer.
+            f" LEFT JOIN (SELECT * FROM {TABLE} WHERE position >= %s ORDER BY position LIMIT %s) newer ON TRUE",
             [position, limit + 1],
         )
         rows = cursor.fetchall()
