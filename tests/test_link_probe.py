@@ -161,6 +161,15 @@ ANSWERS = {
 }  # fmt: skip
 
 
+def test_a_host_whose_name_speaks_of_errors_may_have_a_page_that_is_missing(monkeypatch):
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda name, *other, **named: resolve("127.0.0.1", *other, **named))
+    with other_site(page(MISSING_PAGE)) as site:
+        address = site.address.replace("127.0.0.1", "status-404.example")
+        assert probe(Asked(f"{address}/ways")).state == State.DOUBTFUL
+        assert probe(Asked(f"{address}/errors/404")).state == State.ALIVE
+
+
 # Which requests are given up.
 NEVER_ENDING = {"no answer": ("HEAD", "BEGINNING", "WHOLE"), "a slow body": ("BEGINNING", "WHOLE")}
 

@@ -246,8 +246,9 @@ class _Walk:
 
         An article about such answers has a title like theirs, and mostly an address that says so.
         """
-        match = _TITLE.search(page)
-        if match is None or _SPEAKS_OF_ERRORS.search(self.address):
+        match, parts = _TITLE.search(page), urlsplit(self.address)
+        # Not the host: it may be a status page, and a port may have these digits.
+        if match is None or _SPEAKS_OF_ERRORS.search(f"{parts.path}?{parts.query}"):
             return ""
         title = " ".join(html.unescape(match[1]).split())
         first = re.split(r" [|–—·:-] ", title)[0]
