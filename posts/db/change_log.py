@@ -122,8 +122,9 @@ def changes_since(position: int, *, limit: int = 2000) -> Changes:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT now.horizon, now.newest, newer.id, newer.position, newer.keys FROM"  # noqa: S608
-            f" (SELECT {HORIZON[connection.vendor]} AS horizon, (SELECT MAX(position) FROM {TABLE}) AS newest) now"
-            # In order, or PostgreSQL would read the whole log where it doesn't know yet that few rows are newer.
+            # In order, and no MAX: where PostgreSQL has no statistics of the log yet, it would read all of it.
+            f" (SELECT {HORIZON[connection.vendor]} AS horizon,"
+            f" (SELECT position FROM {TABLE} ORDER BY position DESC LIMIT 1) AS newest) now"
             f" LEFT JOIN (SELECT * FROM {TABLE} WHERE position >= %s ORDER BY position LIMIT %s) newer ON TRUE",
             [position, limit + 1],
         )
