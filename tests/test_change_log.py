@@ -68,29 +68,38 @@ def test_a_change_that_is_rolled_back_is_never_told():
     assert keys_told_by(changes_since(0)) == {"done"}
 
 
-@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="one transaction writes at a time on SQLite")
-def test_a_writer_that_began_first_and_ended_last_is_not_overlooked():
-    noted, go_on = threading.Event(), threading.Event()
+def begin_slowly(change):
+    """Change something in a transaction of another thread; return what ends the transaction."""
+    changed, go_on = threading.Event(), threading.Event()
 
-    def slow():
+    def write():
         try:
             with transaction.atomic():
-                note_changes(["slow"])
-                noted.set()
+                change()
+                changed.set()
                 assert go_on.wait(PATIENT_SECONDS)
         finally:
             connection.close()
 
-    writer = threading.Thread(target=slow)
+    def end():
+        go_on.set()
+        writer.join()
+
+    writer = threading.Thread(target=write)
     writer.start()
-    assert noted.wait(PATIENT_SECONDS)
+    assert changed.wait(PATIENT_SECONDS)
+    return end
+
+
+@pytest.mark.skipif("connection.vendor == 'sqlite'", reason="one transaction writes at a time on SQLite")
+def test_a_writer_that_began_first_and_ended_last_is_not_overlooked():
+    end = begin_slowly(lambda: note_changes(["slow"]))
     note_changes(["quick"])
     look = changes_since(0)
     assert "quick" in keys_told_by(look) and "slow" not in keys_told_by(look)
     # A page rendered now gets this horizon; the quick change must not count as certainly older.
     assert position_of("quick", look) >= look.horizon
-    go_on.set()
-    writer.join()
+    end()
     after = changes_since(look.horizon)
     assert position_of("slow", after) >= look.horizon
 
@@ -98,26 +107,12 @@ def test_a_writer_that_began_first_and_ended_last_is_not_overlooked():
 @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="one transaction writes at a time on SQLite")
 def test_lists_show_what_a_slow_writer_changed_though_a_quick_one_came_between(client):
     make_post(released=True, stack=["Go services"])
-    changed, go_on = threading.Event(), threading.Event()
-
-    def slow():
-        try:
-            with transaction.atomic():
-                Term.objects.filter(kind="stack").update(name="Go workers")
-                changed.set()
-                assert go_on.wait(PATIENT_SECONDS)
-        finally:
-            connection.close()
-
-    writer = threading.Thread(target=slow)
-    writer.start()
-    assert changed.wait(PATIENT_SECONDS)
+    end = begin_slowly(lambda: Term.objects.filter(kind="stack").update(name="Go workers"))
     note_changes(["quick"])
     for address in ("/", "/articles/", "/stacks/go-services/"):
         # The process now keeps what it read.
         assert b"Go services" in client.get(address).content
-    go_on.set()
-    writer.join()
+    end()
     for address in ("/", "/articles/", "/stacks/go-services/"):
         assert b"Go workers" in client.get(address).content
 
@@ -125,26 +120,12 @@ def test_lists_show_what_a_slow_writer_changed_though_a_quick_one_came_between(c
 @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="one transaction writes at a time on SQLite")
 def test_the_index_of_the_sitemap_shows_what_a_slow_writer_changed_though_a_quick_one_came_between(client):
     post = make_post(released=True)
-    changed, go_on = threading.Event(), threading.Event()
-
-    def slow():
-        try:
-            with transaction.atomic():
-                ListedText.objects.filter(post=post).update(changed_at=datetime(2027, 1, 1, tzinfo=UTC))
-                changed.set()
-                assert go_on.wait(PATIENT_SECONDS)
-        finally:
-            connection.close()
-
-    writer = threading.Thread(target=slow)
-    writer.start()
-    assert changed.wait(PATIENT_SECONDS)
+    end = begin_slowly(lambda: ListedText.objects.filter(post=post).update(changed_at=datetime(2027, 1, 1, tzinfo=UTC)))
     for _ in range(2):
         # It reads the file again, without the change.
         note_changes([file_key(post.pk // URLS_PER_FILE)])
         assert b"2027-01-01" not in client.get("/sitemap.xml").content
-    go_on.set()
-    writer.join()
+    end()
     assert b"2027-01-01" in client.get("/sitemap.xml").content
 
 
